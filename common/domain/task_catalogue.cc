@@ -1,0 +1,138 @@
+// The one list of task types: ports, parameters, metrics, needs. The implementations are in
+// services/worker (O- and lambda-tasks) and services/coordinator/flow (K-tasks).
+#include "common/domain/task_info.h"
+
+namespace dovetail {
+namespace {
+
+const ParameterInfo kEpochs = {"epochs", "integer", 6, "epochs",
+                               "passes over the train split; 0: none"};
+const ParameterInfo kBatchSize = {"batch_size", "integer", 1024, "samples", "per gradient step"};
+const ParameterInfo kLearningRate = {"learning_rate", "number", 0.002, "", "of Adam, at the start"};
+const PortInfo kNetwork = {"network", "network"};
+const PortInfo kDataset = {"dataset", "dataset"};
+
+std::vector<TaskInfo> MakeCatalogue() {
+  std::vector<TaskInfo> all;
+
+  all.push_back({.name = "describe",
+                 .kind = TaskKind::kTransform,
+                 .purpose = "Read an ONNX file into the network IR and summarise it.",
+                 .inputs = {{"onnx", "onnx"}},
+                 .outputs = {kNetwork, {"summary", "summary"}},
+                 .metrics = {"parameter_count", "mac_count", "layer_count"}});
+  all.push_back(
+      {.name = "check_dataset",
+       .kind = TaskKind::kTransform,
+       .purpose = "Check a dataset against a network and prepare it for mapping into tasks.",
+       .inputs = {{"npz", "npz"}, kNetwork},
+       .outputs = {kDataset, {"test", "dataset"}, kNetwork},
+       .parameters = {{"normalization", "string", "dataset", "",
+                       "none; dataset: standardise the features by the train split's mean "
+                       "and sigma; first_layer: fold both into the first layer's weights"}},
+       .metrics = {"train_count", "validation_count", "test_count", "feature_count",
+                   "class_count"}});
+  all.push_back({.name = "train",
+                 .kind = TaskKind::kOptimize,
+                 .purpose = "Train the network in floating point, masks kept.",
+                 .inputs = {kNetwork, kDataset},
+                 .outputs = {kNetwork},
+                 .parameters = {kEpochs,
+                                kBatchSize,
+                                kLearningRate,
+                                {"from_scratch", "boolean", false, "", "draw new weights first"}},
+                 .metrics = {"train_loss", "validation_loss", "validation_accuracy"},
+                 .capabilities = {"train"},
+                 .uses_seed = true});
+  all.push_back(
+      {.name = "prune",
+       .kind = TaskKind::kOptimize,
+       .purpose = "Magnitude pruning on a gradual schedule while retraining; masks are kept.",
+       .inputs = {kNetwork, kDataset},
+       .outputs = {kNetwork},
+       .parameters = {{"rate", "number", Value(), "fraction", "of weights set to zero, in [0, 1)"},
+                      {"scope", "string", "global", "",
+                       "global: one threshold over all layers; layer: the rate in each layer"},
+                      kEpochs,
+                      kBatchSize,
+                      kLearningRate},
+       .metrics = {"kept_fraction", "float_validation_accuracy"},
+       .capabilities = {"train"},
+       .uses_seed = true});
+  all.push_back(
+      {.name = "quantize",
+       .kind = TaskKind::kOptimize,
+       .purpose =
+           "Give every tensor an ap_fixed type, then retrain with straight-through estimators.",
+       .inputs = {kNetwork, kDataset},
+       .outputs = {kNetwork},
+       .parameters = {{"Precision", "string", "", "",
+                       "one ap_fixed type for every tensor; empty: widths below, integer bits from "
+                       "measured ranges"},
+                      {"weight_bits", "integer", 6, "bits", "of weights and biases"},
+                      {"activation_bits", "integer", 6, "bits", "of layer results"},
+                      {"input_bits", "integer", 0, "bits",
+                       "of the network's input; 0: as activation_bits"},
+                      {"epochs", "integer", 4, "epochs",
+                       "of quantisation-aware retraining; 0: none"},
+                      kBatchSize,
+                      {"learning_rate", "number", 0.001, "", "of Adam, at the start"}},
+       .metrics = {"float_validation_accuracy"},
+       .capabilities = {"train"},
+       .uses_seed = true});
+  all.push_back(
+      {.name = "evaluate",
+       .kind = TaskKind::kTransform,
+       .purpose = "Evaluate a network: bit-exact in fixed point where it has types, else in float.",
+       .inputs = {kNetwork, kDataset},
+       .outputs = {},
+       .parameters = {{"arithmetic", "string", "auto", "", "auto, fixed, float"}},
+       .metrics = {"accuracy", "log_loss", "agreement_with_float"}});
+  all.push_back({.name = "lower_rtl",
+                 .kind = TaskKind::kTransform,
+                 .purpose = "Lower a quantised network to the hardware IR and print Verilog.",
+                 .inputs = {kNetwork},
+                 .outputs = {{"rtl", "rtl"}, {"design", "design"}},
+                 .parameters = {{"Strategy", "string", "latency", "", "latency"},
+                                {"ReuseFactor", "integer", 1, "", "multiplications per multiplier"},
+                                {"IOType", "string", "io_parallel", "", "io_parallel"},
+                                {"Part", "string", "xcu250-figd2104-2L-e", "", "device"},
+                                {"ClockPeriod", "number", 5, "ns", "target"}},
+                 .metrics = {"dsp", "latency_cycles", "initiation_interval_cycles",
+                             "estimated_critical_path_ns", "latency_ns_at_target"}});
+  all.push_back({.name = "synthesize",
+                 .kind = TaskKind::kTransform,
+                 .purpose = "Logic synthesis of the RTL, layer by layer, out of context.",
+                 .inputs = {{"rtl", "rtl"}, {"design", "design"}},
+                 .outputs = {{"report", "report"}},
+                 .parameters = {{"Backend", "string", "yosys", "", "synthesis tool"},
+                                {"Part", "string", "xcu250-figd2104-2L-e", "", "device"}},
+                 .metrics = {"lut", "ff", "bram", "dsp"},
+                 .capabilities = {"yosys"},
+                 .tools = {"yosys"}});
+  all.push_back(
+      {.name = "simulate",
+       .kind = TaskKind::kTransform,
+       .purpose = "Run the RTL in Verilator and compare every bit with the fixed-point engine.",
+       .inputs = {{"rtl", "rtl"}, {"design", "design"}, kNetwork, kDataset},
+       .outputs = {},
+       .parameters = {{"vectors", "integer", 1000, "samples",
+                       "from the dataset's validation split"}},
+       .metrics = {"mismatched_vectors", "simulated_latency_cycles", "simulated_interval_cycles"},
+       .capabilities = {"verilator"},
+       .tools = {"verilator"}});
+
+  for (const char* name : {"branch", "join", "fork", "reduce", "gate", "stop"}) {
+    all.push_back({.name = name, .kind = TaskKind::kControl, .purpose = "Control of the flow."});
+  }
+  return all;
+}
+
+}  // namespace
+
+const std::vector<TaskInfo>& TaskCatalogue() {
+  static const std::vector<TaskInfo> catalogue = MakeCatalogue();
+  return catalogue;
+}
+
+}  // namespace dovetail
