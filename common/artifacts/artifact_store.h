@@ -1,6 +1,6 @@
 // Immutable bytes named by their SHA-256. Called by the coordinator's ArtifactService, the worker's
 // link and the CLI. Implementations: a directory (below), and the coordinator over gRPC
-// (common/rpc users write a RemoteArtifactStore against ArtifactService).
+// (remote_store.h).
 #ifndef DOVETAIL_COMMON_ARTIFACTS_ARTIFACT_STORE_H_
 #define DOVETAIL_COMMON_ARTIFACTS_ARTIFACT_STORE_H_
 
@@ -35,7 +35,8 @@ class ArtifactStore {
 };
 
 // Files under `directory`, fanned out by the first two characters; written to a temporary, synced,
-// renamed; compressed with zstd where that helps; verified on read.
+// renamed; compressed with zstd where that helps; verified on read. Several processes may share the
+// directory. Bytes that fail verification are set aside, so that the next Put heals the store.
 // Errors: Unavailable / PermissionDenied: the directory cannot be made or written.
 absl::StatusOr<std::unique_ptr<ArtifactStore>> OpenDirectoryStore(const std::string& directory);
 
