@@ -5,6 +5,7 @@
 #define DOVETAIL_SERVICES_WORKER_NN_DATASET_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,29 @@ class Dataset {
 
   // Errors: NotFound, InvalidArgument (not a prepared dataset), DataLoss (truncated).
   static absl::StatusOr<std::unique_ptr<Dataset>> Map(const std::string& file);
+
+  // Names of the splits there are, sorted.
+  virtual std::vector<std::string> SplitNames() const { return {}; }
+  // Empty, or one per feature.
+  virtual std::vector<std::string> FeatureNames() const { return {}; }
+  // How the features came to be (task, normalisation, digest of the source); may be null.
+  virtual Value Provenance() const { return {}; }
 };
+
+// What WritePreparedDataset writes; the splits' memory belongs to the caller.
+struct PreparedDataset {
+  std::vector<std::string> class_names;    // class i is labelled i
+  std::vector<std::string> feature_names;  // empty, or one per feature
+  std::map<std::string, Split> splits;     // by name; all of one sample shape
+  Value provenance;
+};
+
+// The file: "DOVETDS1", the size of a JSON header (8 bytes, little-endian), the header (class and
+// feature names, per split its count and the offsets of its blobs), then the blobs, each aligned to
+// 64 bytes: features as float32, labels as int32. Equal datasets give equal bytes; the file appears
+// complete or not at all.
+// Errors: InvalidArgument (sizes that do not fit, labels out of range); see WriteFileAtomically.
+absl::Status WritePreparedDataset(const PreparedDataset& dataset, const std::string& file);
 
 }  // namespace dovetail::nn
 
