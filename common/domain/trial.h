@@ -56,6 +56,7 @@ struct Trial {
   double tool_seconds = 0;  // of attempts this trial caused; cached actions cost nothing
   int64_t created_ms = 0;   // wall clock
   int64_t finished_ms = 0;
+  int64_t finished_event = 0;  // the job's event at which it ended: the order for replay
 };
 
 }  // namespace dovetail

@@ -30,7 +30,8 @@ void ExplorationLoop::StepJob(JobRuntime& job) {
       }
       return SetState(job, JobState::kRunning, "");
 
-    case JobState::kRunning:  // suggest, prune, retrain, quantise, evaluate, lower, synthesise, learn
+    case JobState::kRunning:  // suggest, prune, retrain, quantise, evaluate, lower, synthesise,
+                              // learn
       if (job.CountTrials(TrialState::kAbandoned) > job.spec.budget.abandoned_trials) {
         return Fail(job, "too many trials were abandoned; the last one says why");
       }
@@ -41,7 +42,8 @@ void ExplorationLoop::StepJob(JobRuntime& job) {
 
     case JobState::kFinishing:  // the front's designs: every bit in simulation, then the test split
       if (job.RunningTrials() > 0 || !AbsorbVerification(job)) return;
-      return SetState(job, JobState::kSucceeded, job.exhausted ? "the search space is exhausted" : "");
+      return SetState(job, JobState::kSucceeded,
+                      job.exhausted ? "the search space is exhausted" : "");
 
     default:
       return;

@@ -27,29 +27,29 @@ struct TrialRuntime {
   Trial trial;
   std::unique_ptr<flow::FlowExecution> execution;  // null once the trial has ended
   std::map<int, store::TaskRunRecord> task_runs;
-  std::vector<flow::TaskRequest> blocked;          // no live worker offers their tools yet
-  Measurement measurement;                         // merged so far, later tasks win
-  std::map<std::string, std::string> artifacts;    // "task.port" -> digest
+  std::vector<flow::TaskRequest> blocked;        // no live worker offers their tools yet
+  Measurement measurement;                       // merged so far, later tasks win
+  std::map<std::string, std::string> artifacts;  // "task.port" -> digest
 };
 
 struct JobRuntime {
   store::JobRecord record;
   JobSpec spec;
-  std::shared_ptr<const flow::FlowPlan> plan;      // after preparation
-  NetworkSummary network;                          // after preparation
-  std::map<std::string, std::string> inputs;       // "network", "dataset", "test" -> digest
-  std::map<std::string, Measurement> references;   // "float_network", "baseline", ...
+  std::shared_ptr<const flow::FlowPlan> plan;     // after preparation
+  NetworkSummary network;                         // after preparation
+  std::map<std::string, std::string> inputs;      // "network", "dataset", "test" -> digest
+  std::map<std::string, Measurement> references;  // "float_network", "baseline", ...
   std::map<int, TrialRuntime> trials;
-  std::map<std::string, std::string> tools;        // versions pinned when first used
-  std::unique_ptr<SearchRunner> search;            // from RUNNING on
-  std::vector<Constraint> constraints;             // with absolute bounds, from RUNNING on
+  std::map<std::string, std::string> tools;  // versions pinned when first used
+  std::unique_ptr<SearchRunner> search;      // from RUNNING on
+  std::vector<Constraint> constraints;       // with absolute bounds, from RUNNING on
   int next_trial = 1;
   int next_verification = kFirstVerification;
   int64_t last_event = 0;
   int64_t started_steady_ms = 0;
   double tool_seconds = 0;
-  bool asked = false;       // a suggestion is being computed
-  bool exhausted = false;   // the search has no further point
+  bool asked = false;      // a suggestion is being computed
+  bool exhausted = false;  // the search has no further point
   bool waiting_noted = false;
 
   int RunningTrials() const;

@@ -77,7 +77,10 @@ void ExplorationLoop::PutJob(const JobRuntime& job) {
   }
   Value inputs{Value::Map()};
   for (const auto& [port, digest] : job.inputs) inputs.Set(port, digest);
+  Value tools{Value::Map()};
+  for (const auto& [tool, version] : job.tools) tools.Set(tool, version);
   record.summary.Set("references", std::move(references)).Set("inputs", std::move(inputs));
+  record.summary.Set("tools", std::move(tools));
   if (!job.network.layers.empty()) record.summary.Set("network", job.network.ToValue());
   changes_->push_back(std::move(record));
 }
@@ -279,9 +282,9 @@ absl::Status ExplorationLoop::StartSearch(JobRuntime& job) {
     if (!constraint.relative_to.empty()) {
       const auto reference = job.references.find(constraint.relative_to);
       if (reference == job.references.end() || !reference->second.Has(constraint.metric)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the constraint on ", constraint.metric, " is relative to \"",
-                         constraint.relative_to, "\", which has no such metric"));
+        return absl::InvalidArgumentError(absl::StrCat("the constraint on ", constraint.metric,
+                                                       " is relative to \"", constraint.relative_to,
+                                                       "\", which has no such metric"));
       }
       const double base = reference->second.Get(constraint.metric);
       if (constraint.at_least) *constraint.at_least += base;
@@ -308,8 +311,8 @@ absl::Status ExplorationLoop::StartSearch(JobRuntime& job) {
       dependencies_.post([this, job_id, refit] { InstallRefit(job_id, refit); });
     };
   }
-  job.search = std::make_unique<SearchRunner>(*std::move(strategy), dependencies_.pool,
-                                              std::move(on_refit));
+  job.search =
+      std::make_unique<SearchRunner>(*std::move(strategy), dependencies_.pool, std::move(on_refit));
   return absl::OkStatus();
 }
 
@@ -385,8 +388,8 @@ void ExplorationLoop::AddTrial(JobRuntime& job, int number, const search::Sugges
   trial.number = number;
   trial.point = suggestion.point;
   job.next_trial = number + 1;
-  const absl::Status status = StartTrial(job, number, "", job.plan, StartOf(job, trial),
-                                         suggestion.info, from_event);
+  const absl::Status status =
+      StartTrial(job, number, "", job.plan, StartOf(job, trial), suggestion.info, from_event);
   if (!status.ok()) Fail(job, absl::StrCat("trial ", number, ": ", status.message()));
 }
 
@@ -465,8 +468,7 @@ void ExplorationLoop::StartVerification(JobRuntime& job) {
              {{"network", job.inputs.at("network")}, {"dataset", test}});
   std::map<std::string, std::string> networks;
   for (const auto& [number, trial] : job.trials) {
-    if (number < 0 && number > kFirstVerification &&
-        trial.trial.state == TrialState::kSucceeded) {
+    if (number < 0 && number > kFirstVerification && trial.trial.state == TrialState::kSucceeded) {
       networks[trial.trial.reference] = LastOnPort(job.spec.flow, trial.artifacts, "network");
     }
   }
@@ -493,7 +495,8 @@ void ExplorationLoop::AbsorbCheck(JobRuntime& job, const TrialRuntime& check) {
   }
   if (check.trial.state != TrialState::kSucceeded) {
     design.feasible = false;
-    trial.trial.message = absl::StrCat(is_test ? "test split: " : "simulation: ", check.trial.message);
+    trial.trial.message =
+        absl::StrCat(is_test ? "test split: " : "simulation: ", check.trial.message);
   } else if (!is_test && check.measurement.Get("mismatched_vectors") != 0) {
     design.feasible = false;
     trial.trial.message = "the simulated RTL and the fixed-point engine differ";

@@ -1,5 +1,6 @@
 // Taking over: jobs that had not ended are built again from the store and go on where they were.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -167,6 +168,7 @@ void ExplorationLoop::RestoreSearch(JobRuntime& job, const store::LeaderState& s
   std::sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
     return std::tie(a.event, a.kind) < std::tie(b.event, b.kind);
   });
+  job.search->SetReplaying(true);
   for (const Step& step : steps) {
     if (step.kind == 0) {
       TeachSearch(job, *step.trial);
@@ -177,6 +179,7 @@ void ExplorationLoop::RestoreSearch(JobRuntime& job, const store::LeaderState& s
       job.search->AddPending(step.trial->trial.number, step.trial->trial.point);
     }
   }
+  job.search->SetReplaying(false);
 }
 
 }  // namespace dovetail

@@ -12,7 +12,7 @@ struct SearchRunner::State : std::enable_shared_from_this<SearchRunner::State> {
 
   // On the strand: starts a refit beside it when the model lags.
   void MaybeRefit() {
-    if (on_refit == nullptr || refitting || !strategy->WantsRefit()) return;
+    if (on_refit == nullptr || replaying || refitting || !strategy->WantsRefit()) return;
     std::shared_ptr<search::Refit> refit = strategy->StartRefit();
     if (refit == nullptr) return;
     refitting = true;
@@ -24,6 +24,7 @@ struct SearchRunner::State : std::enable_shared_from_this<SearchRunner::State> {
 
   std::unique_ptr<search::Strategy> strategy;  // on the strand
   bool refitting = false;                      // on the strand
+  bool replaying = false;                      // on the strand
   int64_t told_event = 0;                      // on the strand
   WorkerPool* pool;
   Strand strand;
@@ -65,6 +66,10 @@ void SearchRunner::Install(RefitDone refit) {
 
 void SearchRunner::Restore(const Value& value) {
   state_->strand.Run([state = state_, value] { (void)state->strategy->RestoreRefit(value); });
+}
+
+void SearchRunner::SetReplaying(bool replaying) {
+  state_->strand.Run([state = state_, replaying] { state->replaying = replaying; });
 }
 
 void SearchRunner::RefitInLine() {

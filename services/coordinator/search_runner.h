@@ -34,6 +34,8 @@ class SearchRunner {
   void Suggest(int trial, std::function<void(absl::StatusOr<search::Suggestion>)> done);
   void Install(RefitDone refit);
   void Restore(const Value& state);
+  // While on, results start no refits: the log is being told again.
+  void SetReplaying(bool replaying);
   // Refits, when the strategy wants one, on this strand and installs at once (fixed-lag order).
   void RefitInLine();
   void Diagnose(std::function<void(Value)> done);

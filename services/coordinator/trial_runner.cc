@@ -76,7 +76,8 @@ void ExplorationLoop::StartTaskRun(JobRuntime& job, TrialRuntime& trial,
   action.task_version = info.version;
   action.parameters = request.parameters;
   action.inputs = request.inputs;
-  action.seed = info.uses_seed && !job.spec.evaluation_seeds.empty() ? job.spec.evaluation_seeds[0] : 0;
+  action.seed =
+      info.uses_seed && !job.spec.evaluation_seeds.empty() ? job.spec.evaluation_seeds[0] : 0;
   action.capabilities = info.capabilities;
   action.cpu_slots = info.cpu_slots;
   for (const std::string& tool : info.tools) {
@@ -86,11 +87,13 @@ void ExplorationLoop::StartTaskRun(JobRuntime& job, TrialRuntime& trial,
         trial.blocked.push_back(request);
         if (!job.waiting_noted) {
           job.waiting_noted = true;
-          Emit(job, "waiting", Value(Value::Map{{"message", std::string(versions.status().message())}}));
+          Emit(job, "waiting",
+               Value(Value::Map{{"message", std::string(versions.status().message())}}));
         }
         return;
       }
       job.tools[tool] = versions->at(tool);
+      PutJob(job);
     }
     action.tools[tool] = job.tools[tool];
   }
@@ -108,7 +111,8 @@ void ExplorationLoop::StartTaskRun(JobRuntime& job, TrialRuntime& trial,
   changes_->push_back(run);
 
   const auto known = dependencies_.store->FindActions({run.action_key});
-  if (known.ok() && !known->empty() && OutputsKept(known->front().result, *dependencies_.artifacts)) {
+  if (known.ok() && !known->empty() &&
+      OutputsKept(known->front().result, *dependencies_.artifacts)) {
     EndTaskRun(job, trial, request.task_run, known->front().result, /*cached=*/true);
     return;
   }
@@ -185,14 +189,14 @@ void ExplorationLoop::EndTrial(JobRuntime& job, TrialRuntime& trial, TrialState 
       dependencies_.dispatcher->Detach({job.record.id, trial.trial.number, number}, *changes_);
     }
   }
-  PutTrial(trial);
   Value payload;
   payload.Set("trial", trial.trial.number).Set("state", TrialStateName(state));
   if (!trial.trial.reference.empty()) payload.Set("reference", trial.trial.reference);
   if (!trial.trial.message.empty()) payload.Set("message", trial.trial.message);
   payload.Set("metrics", MetricsOf(trial.measurement));
   payload.Set("tool_seconds", trial.trial.tool_seconds);
-  Emit(job, "trial_finished", std::move(payload));
+  trial.trial.finished_event = Emit(job, "trial_finished", std::move(payload));
+  PutTrial(trial);
   // In fixed-lag order AskForTrials tells it when its turn comes.
   if (trial.trial.number > 0 && job.spec.search.order == SuggestionOrder::kArrival) {
     TeachSearch(job, trial);
