@@ -1,0 +1,68 @@
+// One group of layers, a matrix and what is applied to its results element by element, as a graph.
+// Called by LowerNetwork alone.
+#ifndef DOVETAIL_SERVICES_WORKER_HARDWARE_LAYER_LOWERING_H_
+#define DOVETAIL_SERVICES_WORKER_HARDWARE_LAYER_LOWERING_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/worker/hardware/adder_tree.h"
+#include "services/worker/hardware/graph.h"
+#include "services/worker/nn/network.h"
+
+namespace dovetail::hardware {
+
+// An element of a tensor between layers.
+struct Signal {
+  Range range;
+  int fraction_bits = 0;
+};
+
+// The same inside a graph; node -1 where nobody reads it.
+struct GraphSignal {
+  int node = -1;
+  int fraction_bits = 0;
+};
+
+// A row of the layer's matrix, weights as raw integers on their own grids.
+struct MatrixRow {
+  struct Entry {
+    int input = 0;
+    int64_t weight = 0;
+    int fraction_bits = 0;
+  };
+  std::vector<Entry> entries;  // nonzero weights only
+  int64_t bias = 0;
+  int bias_fraction_bits = 0;
+};
+
+// True for layers that MatrixOf understands.
+bool HasMatrix(nn::Op op);
+// Errors: InvalidArgument: no types, weights off their grid; Unimplemented: an accumulator that is
+// narrower than exact, a wider type than hardware offers.
+absl::StatusOr<std::vector<MatrixRow>> MatrixOf(const nn::Layer& layer,
+                                                const nn::Shape& input_shape);
+
+// The type of element `index` of a tensor with `element_count` elements and `channels` channels.
+const FixedType& ElementType(const nn::TensorType& type, int64_t index, int64_t element_count,
+                             int64_t channels);
+
+// rows x values -> results in the layer's "result" type; only the outputs in `needed`.
+absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const nn::Layer& layer,
+                                                     const std::vector<MatrixRow>& rows,
+                                                     const std::vector<GraphSignal>& values,
+                                                     const std::vector<bool>& needed,
+                                                     const MultiplierRule& rule, Graph& graph);
+
+// Relu, quantize, flatten, reshape: one element in, one out.
+// Errors: Unimplemented naming the layer.
+absl::StatusOr<std::vector<GraphSignal>> LowerElementwise(const nn::Layer& layer,
+                                                          const std::vector<GraphSignal>& values,
+                                                          Graph& graph);
+bool IsElementwise(nn::Op op);
+
+}  // namespace dovetail::hardware
+
+#endif  // DOVETAIL_SERVICES_WORKER_HARDWARE_LAYER_LOWERING_H_

@@ -1,0 +1,278 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "services/worker/hardware/design.h"
+#include "services/worker/hardware/layer_lowering.h"
+
+namespace dovetail::hardware {
+namespace {
+
+using nn::Layer;
+using nn::Network;
+using nn::Op;
+
+// Layers that share a module: one with a matrix (or none, at the start) and those element by
+// element behind it.
+struct Group {
+  std::vector<const Layer*> layers;
+  nn::Shape input_shape;
+  std::vector<MatrixRow> rows;  // empty where no matrix leads
+};
+
+// The layers from the input to the logits, in order.
+absl::StatusOr<std::vector<const Layer*>> ChainOf(const Network& network) {
+  int index = network.LogitsIndex();
+  if (index < 0) return absl::InvalidArgumentError("the network has no output");
+  std::vector<const Layer*> chain;
+  while (true) {
+    const Layer& layer = network.layers[index];
+    chain.push_back(&layer);
+    if (layer.op == Op::kInput) break;
+    if (layer.inputs.size() != 1) {
+      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name,
+                                                   "\": no hardware for ", nn::OpName(layer.op),
+                                                   " with ", layer.inputs.size(), " inputs yet"));
+    }
+    index = network.IndexOf(layer.inputs[0]);
+    if (index < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("layer \"", layer.name, "\" reads an unknown layer"));
+    }
+  }
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
+
+absl::StatusOr<std::vector<Group>> GroupsOf(const std::vector<const Layer*>& chain) {
+  std::vector<Group> groups;
+  for (size_t i = 1; i < chain.size(); ++i) {
+    const Layer& layer = *chain[i];
+    const nn::Shape& input_shape = chain[i - 1]->output_shape;
+    if (HasMatrix(layer.op)) {
+      groups.push_back({.input_shape = input_shape});
+      ASSIGN_OR_RETURN(groups.back().rows, MatrixOf(layer, input_shape));
+    } else if (!IsElementwise(layer.op)) {
+      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": no hardware for ",
+                                                   nn::OpName(layer.op), " yet"));
+    } else if (groups.empty()) {
+      groups.push_back({.input_shape = input_shape});
+    }
+    groups.back().layers.push_back(&layer);
+  }
+  if (groups.empty()) {
+    return absl::InvalidArgumentError("the network has no layer between input and logits");
+  }
+  return groups;
+}
+
+// Which of the group's inputs reach an output that is needed.
+std::vector<bool> InputsNeeded(const Group& group, const std::vector<bool>& outputs_needed) {
+  if (group.rows.empty()) return outputs_needed;
+  std::vector<bool> needed(nn::ElementCount(group.input_shape), false);
+  for (size_t o = 0; o < group.rows.size(); ++o) {
+    if (!outputs_needed[o]) continue;
+    for (const MatrixRow::Entry& entry : group.rows[o].entries) needed[entry.input] = true;
+  }
+  return needed;
+}
+
+std::string ModuleName(size_t index, const std::string& layer_name) {
+  std::string name = absl::StrCat("layer", index + 1, "_");
+  for (char c : layer_name) name.push_back(absl::ascii_isalnum(c) ? c : '_');
+  return name;
+}
+
+void CountResources(LayerDesign& layer) {
+  const std::vector<int> last = [&] {
+    std::vector<int> outputs;
+    for (int element : layer.output_ports) outputs.push_back(layer.output_nodes[element]);
+    layer.register_bits = RegisterBits(layer.graph, outputs, layer.schedule);
+    return LastUse(layer.graph, outputs, layer.schedule);
+  }();
+  for (size_t i = 0; i < last.size(); ++i) {
+    if (last[i] < 0) continue;
+    const Node& node = layer.graph.node(static_cast<int>(i));
+    if (node.kind == NodeKind::kMultiply) ++layer.dsp_count;
+    const int bits = CarryBits(layer.graph, node);
+    if (bits > 0) ++layer.adder_count;
+    layer.adder_bits += bits;
+  }
+}
+
+struct GroupContext {
+  const std::vector<bool>& inputs_needed;
+  const std::vector<bool>& outputs_needed;
+  const MultiplierRule& rule;
+  const ScheduleOptions& schedule;
+};
+
+// Builds and schedules a group; `signals` is its input tensor and becomes its output tensor.
+absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& context,
+                                       std::vector<Signal>& signals) {
+  LayerDesign layer;
+  layer.name = group.layers.front()->name;
+  std::vector<GraphSignal> values(signals.size());
+  layer.input_nodes.assign(signals.size(), -1);
+  for (size_t i = 0; i < signals.size(); ++i) {
+    if (!context.inputs_needed[i]) continue;
+    const Signal& signal = signals[i];
+    values[i] = {signal.range.IsConstant()
+                     ? layer.graph.Constant(signal.range.low)
+                     : layer.graph.Input(static_cast<int64_t>(i), signal.range),
+                 signal.fraction_bits};
+    layer.input_nodes[i] = values[i].node;
+    if (!signal.range.IsConstant()) layer.input_ports.push_back(static_cast<int>(i));
+  }
+  for (const Layer* network_layer : group.layers) {
+    layer.layers.push_back(network_layer->name);
+    if (HasMatrix(network_layer->op)) {
+      ASSIGN_OR_RETURN(values, LowerMatrix(*network_layer, group.rows, values,
+                                           context.outputs_needed, context.rule, layer.graph));
+    } else {
+      ASSIGN_OR_RETURN(values, LowerElementwise(*network_layer, values, layer.graph));
+    }
+  }
+  signals.assign(values.size(), {});
+  std::vector<int> outputs;
+  for (size_t i = 0; i < values.size(); ++i) {
+    layer.output_nodes.push_back(values[i].node);
+    if (values[i].node < 0) continue;
+    signals[i] = {layer.graph.node(values[i].node).range, values[i].fraction_bits};
+    if (signals[i].range.IsConstant()) continue;
+    layer.output_ports.push_back(static_cast<int>(i));
+    outputs.push_back(values[i].node);
+  }
+  layer.schedule = MakeSchedule(layer.graph, outputs, context.schedule);
+  CountResources(layer);
+  return layer;
+}
+
+absl::Status CheckOptions(const LowerOptions& options) {
+  if (options.strategy != "latency") {
+    return absl::UnimplementedError(
+        absl::StrCat("Strategy \"", options.strategy, "\" has no hardware yet; known: latency"));
+  }
+  if (options.reuse_factor != 1) {
+    return absl::UnimplementedError(absl::StrCat("ReuseFactor ", options.reuse_factor,
+                                                 " has no hardware yet; Strategy latency offers 1"));
+  }
+  if (options.io_type != "io_parallel") {
+    return absl::UnimplementedError(
+        absl::StrCat("IOType \"", options.io_type, "\" has no hardware yet; known: io_parallel"));
+  }
+  if (!(options.clock_period_ns > 0) || options.clock_period_ns > 1e6) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ClockPeriod ", options.clock_period_ns, " ns is not a clock period"));
+  }
+  if (!(options.clock_uncertainty_fraction >= 0) || options.clock_uncertainty_fraction >= 1) {
+    return absl::InvalidArgumentError("ClockUncertainty is not in [0, 100) percent");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<FixedType>> ResultTypes(const Layer& layer) {
+  const auto type = layer.types.find("result");
+  if (type == layer.types.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "layer \"", layer.name, "\" has no result type: quantise the network first"));
+  }
+  const int64_t count = nn::ElementCount(layer.output_shape);
+  const int64_t channels = layer.output_shape.empty() ? 1 : layer.output_shape.back();
+  std::vector<FixedType> types;
+  for (int64_t i = 0; i < count; ++i) {
+    types.push_back(ElementType(type->second, i, count, channels));
+    if (types.back().width_bits > 60) {
+      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": ",
+                                                   FixedTypeToText(types.back()),
+                                                   " is wider than hardware offers (60 bits)"));
+    }
+  }
+  return types;
+}
+
+}  // namespace
+
+int64_t Design::DspCount() const {
+  int64_t count = 0;
+  for (const LayerDesign& layer : layers) count += layer.dsp_count;
+  return count;
+}
+
+int64_t Design::AdderCount() const {
+  int64_t count = 0;
+  for (const LayerDesign& layer : layers) count += layer.adder_count;
+  return count;
+}
+
+int64_t Design::AdderBits() const {
+  int64_t bits = 0;
+  for (const LayerDesign& layer : layers) bits += layer.adder_bits;
+  return bits;
+}
+
+int64_t Design::RegisterBits() const {
+  int64_t bits = 0;
+  for (const LayerDesign& layer : layers) bits += layer.register_bits;
+  return bits;
+}
+
+std::vector<int64_t> Design::Evaluate(absl::Span<const int64_t> raw_inputs) const {
+  std::vector<int64_t> values(raw_inputs.begin(), raw_inputs.end());
+  for (const LayerDesign& layer : layers) {
+    const std::vector<int64_t> nodes = layer.graph.Evaluate(values);
+    values.assign(layer.output_nodes.size(), 0);
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (layer.output_nodes[i] >= 0) values[i] = nodes[layer.output_nodes[i]];
+    }
+  }
+  return values;
+}
+
+absl::StatusOr<Design> LowerNetwork(const Network& network, const LowerOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  Design design;
+  ASSIGN_OR_RETURN(const Device* device, FindDevice(options.part));
+  design.device = *device;
+  design.part = options.part;
+  design.clock_period_ns = options.clock_period_ns;
+  design.clock_uncertainty_fraction = options.clock_uncertainty_fraction;
+  ASSIGN_OR_RETURN(const std::vector<const Layer*> chain, ChainOf(network));
+  ASSIGN_OR_RETURN(const std::vector<Group> groups, GroupsOf(chain));
+  ASSIGN_OR_RETURN(design.input_types, ResultTypes(*chain.front()));
+  ASSIGN_OR_RETURN(design.output_types, ResultTypes(*chain.back()));
+
+  std::vector<std::vector<bool>> needed(groups.size() + 1);
+  needed.back().assign(design.output_types.size(), true);
+  for (size_t g = groups.size(); g-- > 0;) needed[g] = InputsNeeded(groups[g], needed[g + 1]);
+
+  std::vector<Signal> signals;
+  for (const FixedType& type : design.input_types) {
+    signals.push_back({RangeOfType(type), type.fraction_bits()});
+  }
+  const MultiplierRule rule{.allowed = device->dsp_wide_bits > 0,
+                            .wide_bits = device->dsp_wide_bits,
+                            .narrow_bits = device->dsp_narrow_bits};
+  const ScheduleOptions schedule{
+      .period_ps = 1000 * options.clock_period_ns * (1 - options.clock_uncertainty_fraction),
+      .delays = DelayModelOf(device->family)};
+  for (size_t g = 0; g < groups.size(); ++g) {
+    ASSIGN_OR_RETURN(LayerDesign layer,
+                     LowerGroup(groups[g], {needed[g], needed[g + 1], rule, schedule}, signals));
+    layer.module = ModuleName(g, layer.name);
+    design.latency_cycles += layer.schedule.latency_cycles;
+    design.critical_path_ps = std::max(design.critical_path_ps, layer.schedule.critical_path_ps);
+    design.layers.push_back(std::move(layer));
+  }
+  if (design.critical_path_ps > schedule.period_ps) {
+    design.warnings.push_back(absl::StrCat(
+        "a single operation takes ", NumberToText(design.critical_path_ps / 1000),
+        " ns by the delay model, more than ClockPeriod leaves (",
+        NumberToText(schedule.period_ps / 1000), " ns)"));
+  }
+  return design;
+}
+
+}  // namespace dovetail::hardware
