@@ -13,9 +13,9 @@ struct DelayModel {
   double clock_to_q_ps = 0;
   double setup_ps = 0;
   double lut_ps = 0;
-  double net_ps = 0;              // a routed net of fan-out 1
+  double net_ps = 0;               // a routed net of fan-out 1
   double net_per_doubling_ps = 0;  // more for each doubling of the fan-out
-  double carry_entry_ps = 0;      // LUT output into the chain and out through the last XOR
+  double carry_entry_ps = 0;       // LUT output into the chain and out through the last XOR
   double carry_per_bit_ps = 0;
   // DSP block: operand to P register without and with the M register, M to P, P to output.
   double dsp_input_to_p_ps = 0;

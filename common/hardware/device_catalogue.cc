@@ -45,12 +45,18 @@ std::vector<Device> MakeCatalogue() {
 
 absl::string_view FamilyName(Family family) {
   switch (family) {
-    case Family::kSeries7: return "series7";
-    case Family::kUltraScale: return "ultrascale";
-    case Family::kUltraScalePlus: return "ultrascale_plus";
-    case Family::kVersal: return "versal";
-    case Family::kEcp5: return "ecp5";
-    case Family::kIce40: return "ice40";
+    case Family::kSeries7:
+      return "series7";
+    case Family::kUltraScale:
+      return "ultrascale";
+    case Family::kUltraScalePlus:
+      return "ultrascale_plus";
+    case Family::kVersal:
+      return "versal";
+    case Family::kEcp5:
+      return "ecp5";
+    case Family::kIce40:
+      return "ice40";
   }
   return "unknown";
 }

@@ -18,7 +18,7 @@ struct MultiplierRule {
   bool allowed = true;
   int min_digits = 3;
   int min_operand_bits = 11;
-  int wide_bits = 27;    // signed operand widths of the device's block
+  int wide_bits = 27;  // signed operand widths of the device's block
   int narrow_bits = 18;
 };
 

@@ -36,8 +36,8 @@ Range CastRange(const Range& range, const FixedType& type) {
 
 int Range::WidthBits() const {
   if (low < 0) {
-    const uint64_t magnitude = std::max(static_cast<uint64_t>(~low),
-                                        high > 0 ? static_cast<uint64_t>(high) : uint64_t{0});
+    const uint64_t magnitude =
+        std::max(static_cast<uint64_t>(~low), high > 0 ? static_cast<uint64_t>(high) : uint64_t{0});
     return std::bit_width(magnitude) + 1;
   }
   return std::bit_width(static_cast<uint64_t>(high));
@@ -73,13 +73,26 @@ int64_t RoundRaw(int64_t raw, int dropped_bits, Quantization mode) {
   const bool negative = raw < 0;
   bool up = false;
   switch (mode) {
-    case Quantization::kTrn: break;
-    case Quantization::kTrnZero: up = negative && rest != 0; break;
-    case Quantization::kRnd: up = half; break;
-    case Quantization::kRndZero: up = half && (negative || below_half); break;
-    case Quantization::kRndMinInf: up = half && below_half; break;
-    case Quantization::kRndInf: up = half && (!negative || below_half); break;
-    case Quantization::kRndConv: up = half && (below_half || (floor & 1) != 0); break;
+    case Quantization::kTrn:
+      break;
+    case Quantization::kTrnZero:
+      up = negative && rest != 0;
+      break;
+    case Quantization::kRnd:
+      up = half;
+      break;
+    case Quantization::kRndZero:
+      up = half && (negative || below_half);
+      break;
+    case Quantization::kRndMinInf:
+      up = half && below_half;
+      break;
+    case Quantization::kRndInf:
+      up = half && (!negative || below_half);
+      break;
+    case Quantization::kRndConv:
+      up = half && (below_half || (floor & 1) != 0);
+      break;
   }
   return floor + (up ? 1 : 0);
 }
@@ -91,12 +104,15 @@ int64_t ClampRaw(int64_t raw, const FixedType& type) {
     return raw;
   }
   switch (type.overflow) {
-    case Overflow::kSat: return std::clamp(raw, bounds.low, bounds.high);
+    case Overflow::kSat:
+      return std::clamp(raw, bounds.low, bounds.high);
     case Overflow::kSatSym:
       return raw > bounds.high ? bounds.high : (type.is_signed ? -bounds.high : 0);
-    case Overflow::kSatZero: return 0;
+    case Overflow::kSatZero:
+      return 0;
     case Overflow::kWrap:
-    case Overflow::kWrapSm: break;
+    case Overflow::kWrapSm:
+      break;
   }
   const uint64_t mask = (uint64_t{1} << type.width_bits) - 1;
   int64_t low_bits = static_cast<int64_t>(static_cast<uint64_t>(raw) & mask);
@@ -214,8 +230,8 @@ int Graph::Cast(int a, int dropped_bits, const FixedType& type) {
   const Range range = node(index).range;
   if (range.IsConstant()) return Constant(ClampRaw(range.low, type));
   Range result = CastRange(range, type);
-  const bool keeps_lowest = type.overflow != Overflow::kSatSym || !type.is_signed ||
-                            range.low > RangeOfType(type).low;
+  const bool keeps_lowest =
+      type.overflow != Overflow::kSatSym || !type.is_signed || range.low > RangeOfType(type).low;
   if (result == range && keeps_lowest) return index;
   if (!keeps_lowest) result.low = std::max(result.low, RangeOfType(type).low + 1);
   if (type.overflow == Overflow::kWrapSm && status_.ok()) {
@@ -254,18 +270,36 @@ std::vector<int64_t> Graph::Evaluate(absl::Span<const int64_t> inputs) const {
     const int64_t a = n.a >= 0 ? values[n.a] : 0;
     const int64_t b = n.b >= 0 ? values[n.b] : 0;
     switch (n.kind) {
-      case NodeKind::kInput: values[i] = inputs[n.constant]; break;
-      case NodeKind::kConstant: values[i] = n.constant; break;
-      case NodeKind::kAdd: values[i] = a + (b << n.shift); break;
-      case NodeKind::kSubtract: values[i] = a - (b << n.shift); break;
-      case NodeKind::kNot: values[i] = ~a; break;
-      case NodeKind::kMultiply: values[i] = a * n.constant; break;
+      case NodeKind::kInput:
+        values[i] = inputs[n.constant];
+        break;
+      case NodeKind::kConstant:
+        values[i] = n.constant;
+        break;
+      case NodeKind::kAdd:
+        values[i] = a + (b << n.shift);
+        break;
+      case NodeKind::kSubtract:
+        values[i] = a - (b << n.shift);
+        break;
+      case NodeKind::kNot:
+        values[i] = ~a;
+        break;
+      case NodeKind::kMultiply:
+        values[i] = a * n.constant;
+        break;
       case NodeKind::kShift:
         values[i] = n.shift >= 0 ? a << n.shift : a >> std::min(-n.shift, 62);
         break;
-      case NodeKind::kRound: values[i] = RoundRaw(a, n.shift, n.type.quantization); break;
-      case NodeKind::kClamp: values[i] = ClampRaw(a, n.type); break;
-      case NodeKind::kMaximum: values[i] = std::max(a, b); break;
+      case NodeKind::kRound:
+        values[i] = RoundRaw(a, n.shift, n.type.quantization);
+        break;
+      case NodeKind::kClamp:
+        values[i] = ClampRaw(a, n.type);
+        break;
+      case NodeKind::kMaximum:
+        values[i] = std::max(a, b);
+        break;
     }
   }
   return values;

@@ -16,8 +16,8 @@ using nn::Op;
 absl::StatusOr<const nn::TensorType*> FindType(const Layer& layer, const std::string& what) {
   const auto it = layer.types.find(what);
   if (it == layer.types.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("layer \"", layer.name, "\" has no type for its ",
-                                                   what, ": quantise the network first"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "layer \"", layer.name, "\" has no type for its ", what, ": quantise the network first"));
   }
   return &it->second;
 }
@@ -91,8 +91,8 @@ const FixedType& ElementType(const nn::TensorType& type, int64_t index, int64_t 
 
 absl::StatusOr<std::vector<MatrixRow>> MatrixOf(const Layer& layer, const nn::Shape& input_shape) {
   if (layer.op == Op::kDense) return DenseMatrix(layer, input_shape);
-  return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": no hardware for ",
-                                               nn::OpName(layer.op), " yet"));
+  return absl::UnimplementedError(
+      absl::StrCat("layer \"", layer.name, "\": no hardware for ", nn::OpName(layer.op), " yet"));
 }
 
 namespace {
@@ -118,8 +118,8 @@ absl::StatusOr<AlignedRow> Align(const Layer& layer, const MatrixRow& row,
   AlignedRow aligned;
   aligned.fraction_bits = row.bias != 0 ? row.bias_fraction_bits : -1000;
   for (const MatrixRow::Entry& entry : row.entries) {
-    aligned.fraction_bits = std::max(
-        aligned.fraction_bits, entry.fraction_bits + values[entry.input].fraction_bits);
+    aligned.fraction_bits =
+        std::max(aligned.fraction_bits, entry.fraction_bits + values[entry.input].fraction_bits);
   }
   if (aligned.fraction_bits == -1000) aligned.fraction_bits = 0;
   __int128 low = 0;
@@ -172,11 +172,10 @@ absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const Layer& layer,
     if (!needed[o]) continue;
     ASSIGN_OR_RETURN(AlignedRow row, Align(layer, rows[o], values, graph));
     if (accumulator != layer.types.end() &&
-        !HoldsExactly(ElementType(accumulator->second, o, rows.size(), channels),
-                      row.fraction_bits, row.exact)) {
+        !HoldsExactly(ElementType(accumulator->second, o, rows.size(), channels), row.fraction_bits,
+                      row.exact)) {
       return absl::UnimplementedError(absl::StrCat(
-          "layer \"", layer.name, "\": the accumulator ",
-          FixedTypeToText(accumulator->second.type),
+          "layer \"", layer.name, "\": the accumulator ", FixedTypeToText(accumulator->second.type),
           " is narrower than exact; hardware keeps exact accumulators: leave the type out"));
     }
     FixedType type = ElementType(*result_type, o, rows.size(), channels);
@@ -199,8 +198,8 @@ absl::StatusOr<std::vector<GraphSignal>> LowerElementwise(const Layer& layer,
                                                           const std::vector<GraphSignal>& values,
                                                           Graph& graph) {
   if (!IsElementwise(layer.op)) {
-    return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": no hardware for ",
-                                                 nn::OpName(layer.op), " yet"));
+    return absl::UnimplementedError(
+        absl::StrCat("layer \"", layer.name, "\": no hardware for ", nn::OpName(layer.op), " yet"));
   }
   const auto type = layer.types.find("result");
   const int64_t channels = layer.output_shape.empty() ? 1 : layer.output_shape.back();

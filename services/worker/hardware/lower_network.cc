@@ -32,9 +32,9 @@ absl::StatusOr<std::vector<const Layer*>> ChainOf(const Network& network) {
     chain.push_back(&layer);
     if (layer.op == Op::kInput) break;
     if (layer.inputs.size() != 1) {
-      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name,
-                                                   "\": no hardware for ", nn::OpName(layer.op),
-                                                   " with ", layer.inputs.size(), " inputs yet"));
+      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": no hardware for ",
+                                                   nn::OpName(layer.op), " with ",
+                                                   layer.inputs.size(), " inputs yet"));
     }
     index = network.IndexOf(layer.inputs[0]);
     if (index < 0) {
@@ -156,8 +156,8 @@ absl::Status CheckOptions(const LowerOptions& options) {
         absl::StrCat("Strategy \"", options.strategy, "\" has no hardware yet; known: latency"));
   }
   if (options.reuse_factor != 1) {
-    return absl::UnimplementedError(absl::StrCat("ReuseFactor ", options.reuse_factor,
-                                                 " has no hardware yet; Strategy latency offers 1"));
+    return absl::UnimplementedError(absl::StrCat(
+        "ReuseFactor ", options.reuse_factor, " has no hardware yet; Strategy latency offers 1"));
   }
   if (options.io_type != "io_parallel") {
     return absl::UnimplementedError(
@@ -176,8 +176,8 @@ absl::Status CheckOptions(const LowerOptions& options) {
 absl::StatusOr<std::vector<FixedType>> ResultTypes(const Layer& layer) {
   const auto type = layer.types.find("result");
   if (type == layer.types.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "layer \"", layer.name, "\" has no result type: quantise the network first"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("layer \"", layer.name, "\" has no result type: quantise the network first"));
   }
   const int64_t count = nn::ElementCount(layer.output_shape);
   const int64_t channels = layer.output_shape.empty() ? 1 : layer.output_shape.back();
@@ -185,8 +185,8 @@ absl::StatusOr<std::vector<FixedType>> ResultTypes(const Layer& layer) {
   for (int64_t i = 0; i < count; ++i) {
     types.push_back(ElementType(type->second, i, count, channels));
     if (types.back().width_bits > 60) {
-      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": ",
-                                                   FixedTypeToText(types.back()),
+      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name,
+                                                   "\": ", FixedTypeToText(types.back()),
                                                    " is wider than hardware offers (60 bits)"));
     }
   }
@@ -267,10 +267,10 @@ absl::StatusOr<Design> LowerNetwork(const Network& network, const LowerOptions& 
     design.layers.push_back(std::move(layer));
   }
   if (design.critical_path_ps > schedule.period_ps) {
-    design.warnings.push_back(absl::StrCat(
-        "a single operation takes ", NumberToText(design.critical_path_ps / 1000),
-        " ns by the delay model, more than ClockPeriod leaves (",
-        NumberToText(schedule.period_ps / 1000), " ns)"));
+    design.warnings.push_back(absl::StrCat("a single operation takes ",
+                                           NumberToText(design.critical_path_ps / 1000),
+                                           " ns by the delay model, more than ClockPeriod leaves (",
+                                           NumberToText(schedule.period_ps / 1000), " ns)"));
   }
   return design;
 }

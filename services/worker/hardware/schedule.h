@@ -13,7 +13,7 @@ namespace dovetail::hardware {
 
 // Registers inside a DSP multiplier; the P register is always there.
 struct DspRegisters {
-  bool input = false;  // AREG
+  bool input = false;    // AREG
   bool product = false;  // MREG
   int Cycles() const { return 1 + (input ? 1 : 0) + (product ? 1 : 0); }
   friend bool operator==(const DspRegisters&, const DspRegisters&) = default;
