@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/coordinator/store/memory_store.h"
+#include "services/coordinator/store/postgres/postgres_store.h"
 #include "services/coordinator/store/store.h"
+#include "tests/support/private_postgres.h"
 #include "tests/support/status_matchers.h"
 
 namespace dovetail::store {
@@ -31,6 +33,21 @@ struct Backend {
 OpenStore MakeMemoryBackend() {
   auto database = MakeMemoryDatabase();
   return [database] { return MakeMemoryStore(database); };
+}
+
+OpenStore MakePostgresBackend() {
+  const auto cluster = testing::PrivatePostgres::Shared();
+  if (absl::IsNotFound(cluster.status())) return nullptr;
+  EXPECT_OK(cluster);
+  const absl::StatusOr<std::string> database =
+      cluster.ok() ? (*cluster)->CreateDatabase() : cluster.status();
+  EXPECT_OK(database);
+  return [database]() -> std::unique_ptr<Store> {
+    if (!database.ok()) return nullptr;
+    auto store = OpenPostgresStore({.connection_string = *database});
+    EXPECT_OK(store);
+    return store.ok() ? *std::move(store) : nullptr;
+  };
 }
 
 class StoreContractTest : public ::testing::TestWithParam<Backend> {
@@ -472,8 +489,10 @@ TEST_P(StoreContractTest, LargeBatchOfEveryKindIsWritten) {
   EXPECT_EQ(state.last_event.at(1), 300);
 }
 
-INSTANTIATE_TEST_SUITE_P(Memory, StoreContractTest,
-                         ::testing::Values(Backend{"memory", &MakeMemoryBackend}));
+INSTANTIATE_TEST_SUITE_P(All, StoreContractTest,
+                         ::testing::Values(Backend{"Memory", &MakeMemoryBackend},
+                                           Backend{"Postgres", &MakePostgresBackend}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace dovetail::store
