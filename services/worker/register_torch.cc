@@ -1,0 +1,11 @@
+// The tasks of dovetail-worker-torch: those that train, beside all others.
+#include "services/worker/register_all.h"
+
+namespace dovetail {
+
+void RegisterAllTasks(TaskRegistry& registry) {
+  RegisterBuiltinTasks(registry);
+  RegisterTrainingTasks(registry);
+}
+
+}  // namespace dovetail
