@@ -109,7 +109,6 @@ class ExplorationLoop {
                             const std::vector<store::TaskRunRecord>& task_runs);
   void RestoreSearch(JobRuntime& job, const store::LeaderState& state);
 
-  absl::StatusOr<std::shared_ptr<const flow::FlowPlan>> MakeMainPlan(const JobRuntime& job) const;
   std::shared_ptr<const flow::FlowPlan> PlanOf(const JobRuntime& job, const Trial& trial) const;
   flow::FlowExecution::Start StartOf(const JobRuntime& job, const Trial& trial) const;
   void PutTrial(const TrialRuntime& trial);

@@ -13,6 +13,7 @@
 #include "common/domain/network_summary.h"
 #include "common/domain/trial.h"
 #include "services/coordinator/flow/flow_plan.h"
+#include "services/coordinator/job_plan.h"
 #include "services/coordinator/search_runner.h"
 #include "services/coordinator/store/store.h"
 
@@ -57,17 +58,7 @@ struct JobRuntime {
   int CountedTrials() const;                // against budget.trials: all but abandoned ones
 };
 
-// Indices into (trial number, design index) of the non-dominated feasible designs.
-struct FrontEntry {
-  int trial = 0;
-  int design = 0;
-};
 std::vector<FrontEntry> Front(const JobRuntime& job);
-
-// The first constraint that `measurement` breaks, as a line for the user; "" where none. Metrics
-// that are not there yet break nothing.
-std::string BrokenConstraint(const std::vector<Constraint>& constraints,
-                             const Measurement& measurement);
 
 }  // namespace dovetail
 

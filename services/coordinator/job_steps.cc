@@ -42,16 +42,6 @@ std::string LastOnPort(const Flow& flow, const std::map<std::string, std::string
   return "";
 }
 
-std::map<std::string, Value> InitialCfg(const JobSpec& spec) {
-  std::map<std::string, Value> cfg;
-  for (const auto& [name, value] : spec.hls_config["Model"].AsMap()) cfg[name] = value;
-  cfg["Part"] = spec.part;
-  cfg["ClockPeriod"] = spec.clock_period_ns;
-  cfg["IOType"] = spec.io_type;
-  cfg["Backend"] = spec.backend;
-  return cfg;
-}
-
 }  // namespace
 
 ExplorationLoop::ExplorationLoop(ExplorationDependencies dependencies)
@@ -187,20 +177,6 @@ void ExplorationLoop::StartPreparation(JobRuntime& job) {
   if (!status.ok()) Fail(job, absl::StrCat("preparation: ", status.message()));
 }
 
-absl::StatusOr<std::shared_ptr<const flow::FlowPlan>> ExplorationLoop::MakeMainPlan(
-    const JobRuntime& job) const {
-  flow::FlowContext context;
-  context.variables = job.spec.space.variables;
-  context.cfg = InitialCfg(job.spec);
-  for (const Objective& objective : job.spec.objectives) {
-    context.wanted_metrics.push_back(objective.metric);
-  }
-  for (const Constraint& constraint : job.spec.constraints) {
-    context.wanted_metrics.push_back(constraint.metric);
-  }
-  return flow::FlowPlan::Make(job.spec.flow, context);
-}
-
 bool ExplorationLoop::FinishPreparation(JobRuntime& job) {
   if (job.plan != nullptr) return true;
   const auto it = job.trials.find(kPreparation);
@@ -229,7 +205,7 @@ bool ExplorationLoop::FinishPreparation(JobRuntime& job) {
                 {"dataset", trial.artifacts.at("check_dataset.dataset")},
                 {"test", trial.artifacts.at("check_dataset.test")}};
   job.references[kFloatNetwork] = trial.measurement;
-  auto plan = MakeMainPlan(job);
+  auto plan = MakeJobPlan(job.spec);
   if (!plan.ok()) {
     Fail(job, std::string(plan.status().message()));
     return false;
@@ -293,15 +269,7 @@ absl::Status ExplorationLoop::StartSearch(JobRuntime& job) {
     }
     job.constraints.push_back(std::move(constraint));
   }
-  search::Problem problem;
-  problem.space = job.spec.space;
-  problem.objectives = job.spec.objectives;
-  problem.constraints = job.constraints;
-  problem.enqueued = job.spec.points;
-  problem.seed = job.spec.search.seed;
-  problem.initial_count = job.spec.search.initial_count;
-  problem.budget_trials = job.spec.budget.trials;
-  problem.options = Value(Value::Map(job.spec.search.options));
+  search::Problem problem = MakeProblem(job.spec, job.constraints);
   if (dependencies_.prior_mean) problem.prior_mean = dependencies_.prior_mean(job);
   auto strategy = search::MakeStrategy(job.spec.search.strategy, problem);
   if (!strategy.ok()) return strategy.status();

@@ -43,7 +43,7 @@ absl::Status ExplorationLoop::RestoreJob(JobRuntime& job, const store::LeaderSta
         variable.length = static_cast<int>(job.network.WeightLayerNames().size());
       }
     }
-    ASSIGN_OR_RETURN(job.plan, MakeMainPlan(job));
+    ASSIGN_OR_RETURN(job.plan, MakeJobPlan(job.spec));
   }
 
   std::map<std::string, store::ActionRecord> actions;
