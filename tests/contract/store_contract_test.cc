@@ -228,6 +228,7 @@ TEST_P(StoreContractTest, TrialRoundTripsWithItsDesigns) {
   trial.message = "done";
   trial.tool_seconds = 12.5;
   trial.finished_ms = 77;
+  trial.finished_event = 12;
   trial.designs = {MakeDesign(0, 0.76), MakeDesign(1, 0.74)};
   ASSERT_OK(store_->Commit({MakeJob(1), trial}));
   ASSERT_OK_AND_ASSIGN(const Trial read, store_->GetTrial(1, 5));
@@ -238,6 +239,7 @@ TEST_P(StoreContractTest, TrialRoundTripsWithItsDesigns) {
   EXPECT_EQ(read.suggestion_info, trial.suggestion_info);
   EXPECT_EQ(read.tool_seconds, 12.5);
   EXPECT_EQ(read.finished_ms, 77);
+  EXPECT_EQ(read.finished_event, 12);
   ASSERT_THAT(read.designs, SizeIs(2));
   for (int i : {0, 1}) {
     EXPECT_EQ(read.designs[i].index, i);

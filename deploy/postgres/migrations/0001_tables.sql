@@ -39,6 +39,7 @@ CREATE TABLE trials (
     tool_seconds         double precision NOT NULL,
     created_ms           bigint NOT NULL,
     finished_ms          bigint NOT NULL,
+    finished_event       bigint NOT NULL,
     PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 70);
 

@@ -67,7 +67,7 @@ const Table& TrialsTable() {
       "trials",
       {"job_id", "number"},
       {"job_id", "number", "reference", "state", "point", "realised_cfg", "suggested_from_event",
-       "suggestion_info", "message", "tool_seconds", "created_ms", "finished_ms"}};
+       "suggestion_info", "message", "tool_seconds", "created_ms", "finished_ms", "finished_event"}};
   return table;
 }
 
@@ -185,7 +185,7 @@ Value ToRow(const Trial& r) {
   row.Set("state", TrialStateName(r.state)).Set("point", PointToValue(r.point));
   row.Set("realised_cfg", r.realised_cfg).Set("suggested_from_event", r.suggested_from_event);
   row.Set("suggestion_info", r.suggestion_info).Set("message", r.message);
-  row.Set("tool_seconds", FromDouble(r.tool_seconds));
+  row.Set("tool_seconds", FromDouble(r.tool_seconds)).Set("finished_event", r.finished_event);
   return row.Set("created_ms", r.created_ms).Set("finished_ms", r.finished_ms);
 }
 
@@ -222,6 +222,7 @@ absl::StatusOr<Trial> FromRow<Trial>(const Value& row) {
   r.tool_seconds = ToDouble(row["tool_seconds"]);
   r.created_ms = ToInt64(row["created_ms"]);
   r.finished_ms = ToInt64(row["finished_ms"]);
+  r.finished_event = ToInt64(row["finished_event"]);
   for (const Value& one : row["designs"].AsList()) {
     Design design;
     design.index = ToInt(one["index"]);
