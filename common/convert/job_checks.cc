@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/convert/checks_internal.h"
 #include "common/domain/task_info.h"
+#include "common/hardware/device_catalogue.h"
 
 namespace dovetail::convert {
 namespace {
@@ -58,6 +59,9 @@ absl::Status CheckName(const std::string& name) {
 }
 
 absl::Status CheckHardware(const JobSpec& spec) {
+  if (const auto device = hardware::FindDevice(spec.part); !device.ok()) {
+    return Wrong("Part", device.status().message());
+  }
   if (spec.backend != "yosys") {
     return Wrong("Backend", absl::StrCat("\"", spec.backend, "\" is not known; known: yosys"));
   }

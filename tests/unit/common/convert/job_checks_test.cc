@@ -64,6 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ClockNotANumber", [](v1::JobSpec& job) { job.set_clock_period(std::nan("")); },
              "ClockPeriod"},
         Case{"UnknownBackend", Adding("backend: 'quartus'"), "known: yosys"},
+        Case{"UnknownPart", Adding("part: 'xcu25-x'"), "Part: "},
         Case{"UnknownIoType", Adding("io_type: 'io_serial'"), "io_parallel, io_stream"},
         Case{"FitMargin", Adding("fit_margin: 1.5"), "fitMargin"},
         Case{"EmptyFlow", [](v1::JobSpec& job) { job.clear_flow(); }, "flow: no tasks"},

@@ -1,9 +1,9 @@
-#include "services/cli/report/html_report.h"
+#include "services/coordinator/web/html_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/cli/report/report_for_test.h"
+#include "tests/unit/coordinator/web/report_for_test.h"
 
 namespace dovetail::report {
 namespace {

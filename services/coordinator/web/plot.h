@@ -1,6 +1,6 @@
 // Scatter and line plots as inline SVG. Pure; the same input gives the same bytes.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_PLOT_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_PLOT_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_PLOT_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_PLOT_H_
 
 #include <string>
 #include <vector>
@@ -42,4 +42,4 @@ std::vector<double> LogTicks(double low, double high);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_PLOT_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_PLOT_H_

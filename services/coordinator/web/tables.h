@@ -1,11 +1,11 @@
 // The tables of a report: the columns of front.csv and trials.csv, and their form for people.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_TABLES_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_TABLES_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_TABLES_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_TABLES_H_
 
 #include <string>
 
-#include "services/cli/report/job_report.h"
-#include "services/cli/report/table.h"
+#include "services/coordinator/web/job_report.h"
+#include "services/coordinator/web/table.h"
 
 namespace dovetail::report {
 
@@ -33,4 +33,4 @@ std::string Percent(double fraction);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_TABLES_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_TABLES_H_

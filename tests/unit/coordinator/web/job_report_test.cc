@@ -1,8 +1,8 @@
-#include "services/cli/report/job_report.h"
+#include "services/coordinator/web/job_report.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/cli/report/report_for_test.h"
+#include "tests/unit/coordinator/web/report_for_test.h"
 
 namespace dovetail::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/cli/report/html_report.h"
+#include "services/coordinator/web/html_report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,10 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "services/cli/report/flow_picture.h"
-#include "services/cli/report/plot.h"
-#include "services/cli/report/table.h"
-#include "services/cli/report/tables.h"
+#include "services/coordinator/web/flow_picture.h"
+#include "services/coordinator/web/plot.h"
+#include "services/coordinator/web/table.h"
+#include "services/coordinator/web/tables.h"
 
 namespace dovetail::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/cli/report/job_report.h"
+#include "services/coordinator/web/job_report.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // What is reported of a job: its front, its trials, what they are compared with. Plain values, and
 // the comparisons drawn from them. Called by explore, export and (later) the coordinator's page.
 // Knows neither gRPC nor files.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_JOB_REPORT_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_JOB_REPORT_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_JOB_REPORT_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_JOB_REPORT_H_
 
 #include <cstdint>
 #include <map>
@@ -82,4 +82,4 @@ double DropStandardError(const Comparison& comparison);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_JOB_REPORT_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_JOB_REPORT_H_

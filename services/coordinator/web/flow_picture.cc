@@ -1,4 +1,4 @@
-#include "services/cli/report/flow_picture.h"
+#include "services/coordinator/web/flow_picture.h"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "services/cli/report/table.h"
+#include "services/coordinator/web/table.h"
 
 namespace dovetail::report {
 namespace {

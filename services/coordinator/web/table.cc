@@ -1,4 +1,4 @@
-#include "services/cli/report/table.h"
+#include "services/coordinator/web/table.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "services/cli/report/tables.h"
+#include "services/coordinator/web/tables.h"
 
 #include <cmath>
 #include <utility>

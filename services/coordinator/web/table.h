@@ -1,6 +1,6 @@
 // A table of text, and how it looks as CSV, in a terminal and in HTML. Pure.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_TABLE_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_TABLE_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_TABLE_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_TABLE_H_
 
 #include <string>
 #include <vector>
@@ -25,4 +25,4 @@ std::string EscapeHtml(absl::string_view text);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_TABLE_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_TABLE_H_

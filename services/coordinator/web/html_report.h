@@ -1,11 +1,11 @@
 // report.html: one page that needs nothing from outside. Pure; the same report gives the same
 // bytes.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_HTML_REPORT_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_HTML_REPORT_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_HTML_REPORT_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_HTML_REPORT_H_
 
 #include <string>
 
-#include "services/cli/report/job_report.h"
+#include "services/coordinator/web/job_report.h"
 
 namespace dovetail::report {
 
@@ -15,4 +15,4 @@ std::string HtmlReport(const JobReport& report);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_HTML_REPORT_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_HTML_REPORT_H_

@@ -1,6 +1,6 @@
 // A flow as inline SVG: its tasks as boxes in columns, left to right, with their parameters.
-#ifndef DOVETAIL_SERVICES_CLI_REPORT_FLOW_PICTURE_H_
-#define DOVETAIL_SERVICES_CLI_REPORT_FLOW_PICTURE_H_
+#ifndef DOVETAIL_SERVICES_COORDINATOR_WEB_FLOW_PICTURE_H_
+#define DOVETAIL_SERVICES_COORDINATOR_WEB_FLOW_PICTURE_H_
 
 #include <string>
 
@@ -14,4 +14,4 @@ std::string FlowSvg(const Flow& flow);
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_SERVICES_CLI_REPORT_FLOW_PICTURE_H_
+#endif  // DOVETAIL_SERVICES_COORDINATOR_WEB_FLOW_PICTURE_H_

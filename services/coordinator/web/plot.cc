@@ -1,12 +1,12 @@
-#include "services/cli/report/plot.h"
+#include "services/coordinator/web/plot.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "services/cli/report/table.h"
-#include "services/cli/report/tables.h"
+#include "services/coordinator/web/table.h"
+#include "services/coordinator/web/tables.h"
 
 namespace dovetail::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/cli/report/plot.h"
+#include "services/coordinator/web/plot.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

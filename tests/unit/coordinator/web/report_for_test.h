@@ -1,10 +1,10 @@
 // A small finished job, as reports see it.
-#ifndef DOVETAIL_TESTS_UNIT_CLI_REPORT_REPORT_FOR_TEST_H_
-#define DOVETAIL_TESTS_UNIT_CLI_REPORT_REPORT_FOR_TEST_H_
+#ifndef DOVETAIL_TESTS_UNIT_COORDINATOR_WEB_REPORT_FOR_TEST_H_
+#define DOVETAIL_TESTS_UNIT_COORDINATOR_WEB_REPORT_FOR_TEST_H_
 
 #include <string>
 
-#include "services/cli/report/job_report.h"
+#include "services/coordinator/web/job_report.h"
 
 namespace dovetail::report {
 
@@ -69,4 +69,4 @@ inline JobReport SmallReport() {
 
 }  // namespace dovetail::report
 
-#endif  // DOVETAIL_TESTS_UNIT_CLI_REPORT_REPORT_FOR_TEST_H_
+#endif  // DOVETAIL_TESTS_UNIT_COORDINATOR_WEB_REPORT_FOR_TEST_H_
