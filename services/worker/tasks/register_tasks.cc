@@ -1,8 +1,13 @@
 // Every task that needs no libtorch, one line each.
+#include "services/worker/tasks/check_dataset_task.h"
+#include "services/worker/tasks/describe_task.h"
 #include "services/worker/tasks/task.h"
 
 namespace dovetail {
 
-void RegisterBuiltinTasks(TaskRegistry& registry) { (void)registry; }
+void RegisterBuiltinTasks(TaskRegistry& registry) {
+  registry.Register("check_dataset", MakeCheckDatasetTask);
+  registry.Register("describe", MakeDescribeTask);
+}
 
 }  // namespace dovetail

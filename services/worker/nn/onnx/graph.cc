@@ -1,14 +1,13 @@
 #include "services/worker/nn/onnx/graph.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <queue>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "onnx/onnx_pb.h"
+#include "services/worker/nn/half_float.h"
 #include "services/worker/nn/onnx/wire_limits.h"
 
 namespace dovetail::nn::onnx_file {
@@ -18,21 +17,6 @@ using ::onnx::AttributeProto;
 using ::onnx::GraphProto;
 using ::onnx::NodeProto;
 using ::onnx::TensorProto;
-
-double HalfToDouble(uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int mantissa = bits & 1023;
-  double magnitude = 0;
-  if (exponent == 31) {
-    magnitude = mantissa == 0 ? std::numeric_limits<double>::infinity()
-                              : std::numeric_limits<double>::quiet_NaN();
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(mantissa, -24);
-  } else {
-    magnitude = std::ldexp(mantissa + 1024, exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
 
 double Bfloat16ToDouble(uint16_t bits) {
   const uint32_t wide = static_cast<uint32_t>(bits) << 16;
@@ -83,7 +67,7 @@ absl::Status DecodeRaw(const TensorProto& tensor, std::vector<double>& values) {
       for (size_t i = 0; i + 2 <= raw.size(); i += 2) {
         uint16_t bits = 0;
         std::memcpy(&bits, raw.data() + i, 2);
-        values.push_back(tensor.data_type() == TensorProto::FLOAT16 ? HalfToDouble(bits)
+        values.push_back(tensor.data_type() == TensorProto::FLOAT16 ? HalfToFloat(bits)
                                                                     : Bfloat16ToDouble(bits));
       }
       break;
@@ -115,7 +99,7 @@ absl::Status DecodeFields(const TensorProto& tensor, std::vector<double>& values
       break;
     case TensorProto::FLOAT16:
       for (int32_t bits : tensor.int32_data()) {
-        values.push_back(HalfToDouble(static_cast<uint16_t>(bits)));
+        values.push_back(HalfToFloat(static_cast<uint16_t>(bits)));
       }
       break;
     default:
