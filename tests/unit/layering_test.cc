@@ -87,7 +87,7 @@ TEST(LayeringTest, RoomsIncludeOnlyWhatIsBelowThem) {
       {"services/coordinator/flow", {}},
       {"services/coordinator/store", {}},
       {"services/coordinator/dispatch", {"services/coordinator/store"}},
-      {"services/worker/sandbox", {}},
+      {"services/worker/sandbox", {"common/telemetry"}},
       {"services/worker/nn", {}},
       {"services/worker/reports", {}},
       {"services/worker/fixedpoint", {"services/worker/nn"}},
