@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "services/coordinator/search/space/space.h"
 #include "services/coordinator/search/strategy.h"
+#include "services/coordinator/search/strategy/gp_strategy.h"
 #include "services/coordinator/search/strategy/sampling_strategies.h"
 
 namespace dovetail::search {
@@ -20,6 +21,9 @@ struct Entry {
 
 const std::vector<Entry>& Entries() {
   static const auto* entries = new std::vector<Entry>{
+      {{"gp", "Gaussian processes and log expected (hypervolume) improvement; the default",
+        "Ament et al. 2023; Daulton et al. 2021"},
+       &MakeGpStrategy},
       {{"random", "uniform draws; the floor every search must beat", "Bergstra and Bengio 2012"},
        &MakeRandomStrategy},
       {{"sobol", "scrambled Sobol sequence: even coverage without a model", "Joe and Kuo 2008"},

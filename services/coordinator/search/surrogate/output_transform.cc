@@ -1,0 +1,117 @@
+#include "services/coordinator/search/surrogate/output_transform.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace dovetail::search {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double Warped(double raw, Warp warp) {
+  switch (warp) {
+    case Warp::kNone:
+      return raw;
+    case Warp::kLog:
+      return raw > 0 ? std::log(raw) : -kInfinity;
+    case Warp::kLog1p:
+      return raw > -1 ? std::log1p(raw) : -kInfinity;
+  }
+  return raw;
+}
+
+}  // namespace
+
+double OutputTransform::Forward(double raw) const {
+  return (sign * Warped(raw, warp) - mean) / deviation;
+}
+
+double OutputTransform::Clipped(double raw) const { return std::min(Forward(raw), clip); }
+
+double OutputTransform::Backward(double value) const {
+  const double warped = sign * (value * deviation + mean);
+  switch (warp) {
+    case Warp::kNone:
+      return warped;
+    case Warp::kLog:
+      return std::exp(std::min(warped, 700.0));
+    case Warp::kLog1p:
+      return std::expm1(std::min(warped, 700.0));
+  }
+  return warped;
+}
+
+double OutputTransform::LogSlope(const std::vector<double>& raw) const {
+  double sum = -static_cast<double>(raw.size()) * std::log(deviation);
+  for (double y : raw) {
+    if (warp == Warp::kLog) sum -= std::log(y);
+    if (warp == Warp::kLog1p) sum -= std::log1p(y);
+  }
+  return sum;
+}
+
+Value OutputTransform::ToValue() const {
+  Value value;
+  value.Set("warp", static_cast<int>(warp)).Set("sign", sign).Set("mean", mean);
+  value.Set("deviation", deviation);
+  if (std::isfinite(clip)) value.Set("clip", clip);
+  return value;
+}
+
+OutputTransform OutputTransform::FromValue(const Value& value) {
+  OutputTransform transform;
+  transform.warp = static_cast<Warp>(static_cast<int>(value["warp"].AsNumber()));
+  transform.sign = value["sign"].AsNumber();
+  transform.mean = value["mean"].AsNumber();
+  transform.deviation = value["deviation"].AsNumber();
+  if (value.Has("clip")) transform.clip = value["clip"].AsNumber();
+  return transform;
+}
+
+std::vector<Warp> PlausibleWarps(const std::vector<double>& raw) {
+  std::vector<Warp> warps = {Warp::kNone};
+  if (raw.size() < 4) return warps;
+  const auto [low, high] = std::minmax_element(raw.begin(), raw.end());
+  if (*low > 0 && *high / *low > 10) warps.push_back(Warp::kLog);
+  if (*low == 0 && *high >= 10) warps.push_back(Warp::kLog1p);
+  return warps;
+}
+
+OutputTransform FitTransform(const std::vector<double>& raw, Warp warp, double sign,
+                             bool clip_tail) {
+  OutputTransform transform;
+  transform.warp = warp;
+  transform.sign = sign;
+  std::vector<double> values;
+  for (double y : raw) values.push_back(sign * Warped(y, warp));
+  if (values.empty()) return transform;
+  double clip = kInfinity;
+  if (clip_tail && values.size() >= 8) {
+    std::vector<double> sorted = values;
+    std::sort(sorted.begin(), sorted.end());
+    const double low = sorted[sorted.size() / 4];
+    const double high = sorted[sorted.size() * 3 / 4];
+    if (high > low) clip = high + 5 * (high - low);
+    for (double& v : values) v = std::min(v, clip);
+  }
+  // Scaled first, so that squares of huge outputs do not overflow.
+  double scale = 0;
+  for (double v : values) scale = std::max(scale, std::abs(v));
+  double sum = 0;
+  for (double v : values) sum += v / std::max(scale, 1e-300);
+  const double mean = sum / static_cast<double>(values.size());
+  double squares = 0;
+  for (double v : values) {
+    const double d = v / std::max(scale, 1e-300) - mean;
+    squares += d * d;
+  }
+  const double deviation =
+      std::sqrt(squares / static_cast<double>(std::max<size_t>(1, values.size() - 1))) * scale;
+  transform.mean = mean * scale;
+  const double least = std::max(1e-300, 1e-13 * std::abs(transform.mean));
+  transform.deviation = deviation > least ? deviation : std::max(std::abs(transform.mean), 1.0);
+  if (clip < kInfinity) transform.clip = (clip - transform.mean) / transform.deviation;
+  return transform;
+}
+
+}  // namespace dovetail::search
