@@ -9,6 +9,13 @@ const ParameterInfo kEpochs = {"epochs", "integer", 6, "epochs",
                                "passes over the train split; 0: none"};
 const ParameterInfo kBatchSize = {"batch_size", "integer", 1024, "samples", "per gradient step"};
 const ParameterInfo kLearningRate = {"learning_rate", "number", 0.002, "", "of Adam, at the start"};
+const ParameterInfo kOptimizer = {"optimizer", "string", "adam", "", "adam, adamw, sgd"};
+const ParameterInfo kSchedule = {"schedule", "string", "cosine", "",
+                                 "of the learning rate: cosine, one_cycle, constant"};
+const ParameterInfo kL1 = {"l1", "number", 0, "", "penalty on the magnitude of weights"};
+const ParameterInfo kL2 = {"l2", "number", 0, "", "penalty on the square of weights"};
+const ParameterInfo kPatience = {"patience", "integer", 0, "epochs",
+                                 "stop without a better validation loss for so long; 0: never"};
 const PortInfo kNetwork = {"network", "network"};
 const PortInfo kDataset = {"dataset", "dataset"};
 
@@ -40,8 +47,14 @@ std::vector<TaskInfo> MakeCatalogue() {
                  .parameters = {kEpochs,
                                 kBatchSize,
                                 kLearningRate,
-                                {"from_scratch", "boolean", false, "", "draw new weights first"}},
-                 .metrics = {"train_loss", "validation_loss", "validation_accuracy"},
+                                {"from_scratch", "boolean", false, "", "draw new weights first"},
+                                kOptimizer,
+                                kSchedule,
+                                kL1,
+                                kL2,
+                                kPatience},
+                 .metrics = {"train_loss", "validation_loss", "validation_accuracy",
+                             "kept_fraction", "epochs_run"},
                  .capabilities = {"train"},
                  .uses_seed = true});
   all.push_back(
@@ -50,13 +63,15 @@ std::vector<TaskInfo> MakeCatalogue() {
        .purpose = "Magnitude pruning on a gradual schedule while retraining; masks are kept.",
        .inputs = {kNetwork, kDataset},
        .outputs = {kNetwork},
-       .parameters = {{"rate", "number", Value(), "fraction", "of weights set to zero, in [0, 1)"},
+       .parameters = {{"rate", "number|list", Value(), "fraction",
+                       "of weights set to zero, in [0, 1); a list: one per layer with weights"},
                       {"scope", "string", "global", "",
                        "global: one threshold over all layers; layer: the rate in each layer"},
                       kEpochs,
                       kBatchSize,
                       kLearningRate},
-       .metrics = {"kept_fraction", "float_validation_accuracy"},
+       .metrics = {"kept_fraction", "float_validation_accuracy", "validation_accuracy",
+                   "validation_loss", "train_loss", "epochs_run"},
        .capabilities = {"train"},
        .uses_seed = true});
   all.push_back(
@@ -69,15 +84,17 @@ std::vector<TaskInfo> MakeCatalogue() {
        .parameters = {{"Precision", "string", "", "",
                        "one ap_fixed type for every tensor; empty: widths below, integer bits from "
                        "measured ranges"},
-                      {"weight_bits", "integer", 6, "bits", "of weights and biases"},
+                      {"weight_bits", "integer", 6, "bits",
+                       "of weights; biases get the grid of their sum"},
                       {"activation_bits", "integer", 6, "bits", "of layer results"},
                       {"input_bits", "integer", 0, "bits",
-                       "of the network's input; 0: as activation_bits"},
+                       "of the network's input; 0: two more than activation_bits"},
                       {"epochs", "integer", 4, "epochs",
                        "of quantisation-aware retraining; 0: none"},
                       kBatchSize,
                       {"learning_rate", "number", 0.001, "", "of Adam, at the start"}},
-       .metrics = {"float_validation_accuracy"},
+       .metrics = {"float_validation_accuracy", "validation_accuracy", "validation_loss",
+                   "train_loss", "kept_fraction", "epochs_run"},
        .capabilities = {"train"},
        .uses_seed = true});
   all.push_back(
