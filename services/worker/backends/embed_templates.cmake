@@ -1,0 +1,11 @@
+# Writes OUTPUT, a C++ source with every file of TEMPLATES (paths below DIRECTORY) as a string.
+set(text "#include \"services/worker/backends/script_templates.h\"\n\n")
+string(APPEND text "namespace dovetail::backends {\n\n")
+string(APPEND text "const std::map<std::string, std::string>& ScriptTemplates() {\n")
+string(APPEND text "  static const std::map<std::string, std::string> templates = {\n")
+foreach(template ${TEMPLATES})
+  file(READ "${DIRECTORY}/${template}" content)
+  string(APPEND text "      {\"${template}\", R\"~~(${content})~~\"},\n")
+endforeach()
+string(APPEND text "  };\n  return templates;\n}\n\n}  // namespace dovetail::backends\n")
+file(WRITE "${OUTPUT}" "${text}")
