@@ -12,7 +12,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +19,7 @@
 #include "common/base/digest.h"
 #include "common/base/status_macros.h"
 #include "services/worker/backends/content_cache.h"
+#include "services/worker/backends/run_tool.h"
 #include "services/worker/backends/script_templates.h"
 #include "services/worker/sandbox/run_caged.h"
 
@@ -133,9 +133,8 @@ class Runner {
                                     .working_directory = options_.scratch_directory,
                                     .writable = {options_.scratch_directory},
                                     .timeout_ms = options_.timeout_ms};
-    ASSIGN_OR_RETURN(const sandbox::CommandResult result, sandbox::RunCaged(spec));
+    ASSIGN_OR_RETURN(const sandbox::CommandResult result, RunTool("yosys", spec));
     job.cpu_seconds = result.cpu_seconds;
-    RETURN_IF_ERROR(sandbox::CommandStatus("yosys", spec, result));
     ASSIGN_OR_RETURN(const std::string report, ReadFile(values["REPORT"]));
     ASSIGN_OR_RETURN(job.cells, reports::ParseYosysStat(report));
     return absl::OkStatus();
@@ -226,16 +225,7 @@ std::string YosysScriptDigest() {
 }
 
 absl::StatusOr<std::string> YosysVersion(const std::string& program) {
-  const absl::StatusOr<sandbox::CommandResult> result =
-      sandbox::RunCaged({.argv = {program, "-V"}, .timeout_ms = 30'000});
-  if (!result.ok() || !result->ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the program \"", program, "\" cannot be run (",
-                     result.ok() ? "it fails" : std::string(result.status().message()),
-                     "): install Yosys 0.23 or newer"));
-  }
-  return std::string(absl::StripAsciiWhitespace(
-      absl::string_view(result->stdout_text).substr(0, result->stdout_text.find('\n'))));
+  return ToolVersion(program, "-V", "Yosys 0.23 or newer");
 }
 
 absl::StatusOr<YosysResult> SynthesizeWithYosys(const Modules& modules, hardware::Family family,
