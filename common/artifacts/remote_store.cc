@@ -43,7 +43,7 @@ using ChunkSource = std::function<absl::StatusOr<absl::string_view>()>;
 
 class RemoteStore : public ArtifactStore {
  public:
-  explicit RemoteStore(std::shared_ptr<grpc::ChannelInterface> channel)
+  explicit RemoteStore(std::shared_ptr<grpc::Channel> channel)
       : stub_(v1::ArtifactService::NewStub(std::move(channel))) {}
 
   absl::StatusOr<std::string> Put(absl::string_view bytes) override {
@@ -186,7 +186,7 @@ class RemoteStore : public ArtifactStore {
 
 }  // namespace
 
-std::unique_ptr<ArtifactStore> MakeRemoteStore(std::shared_ptr<grpc::ChannelInterface> channel) {
+std::unique_ptr<ArtifactStore> MakeRemoteStore(std::shared_ptr<grpc::Channel> channel) {
   return std::make_unique<RemoteStore>(std::move(channel));
 }
 

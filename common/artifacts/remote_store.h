@@ -8,7 +8,7 @@
 #include "common/artifacts/artifact_store.h"
 
 namespace grpc {
-class ChannelInterface;
+class Channel;
 }
 
 namespace dovetail {
@@ -16,7 +16,7 @@ namespace dovetail {
 // Streams in pieces of 256 KiB; asks FindMissing before it uploads; verifies what it downloads
 // (DataLoss). Calls fail with the server's code and are not retried: Unavailable is the caller's to
 // retry, and repeating is always safe.
-std::unique_ptr<ArtifactStore> MakeRemoteStore(std::shared_ptr<grpc::ChannelInterface> channel);
+std::unique_ptr<ArtifactStore> MakeRemoteStore(std::shared_ptr<grpc::Channel> channel);
 
 }  // namespace dovetail
 

@@ -92,6 +92,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view add
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options.max_reconnect_backoff_ms);
   // Proxies of the environment are for the web, never for the cluster's own traffic.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (options.own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   std::vector<std::unique_ptr<InterceptorFactory>> interceptors;
   if (!options.token.empty()) {
     interceptors.push_back(std::make_unique<TokenInterceptorFactory>(options.token));

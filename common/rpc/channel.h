@@ -32,6 +32,9 @@ struct ChannelOptions {
   int max_message_bytes = kMaxMessageBytes;
   // How long a lost connection waits before it is tried again, at most.
   int max_reconnect_backoff_ms = 2000;
+  // A connection that no other channel to this address shares: heartbeats must not queue behind
+  // artifacts.
+  bool own_connection = false;
 };
 
 // Does not connect yet.

@@ -21,6 +21,7 @@ namespace dovetail {
 namespace {
 
 constexpr char kTorchBinary[] = "dovetail-worker-torch";
+constexpr int64_t kMaxParametersBytes = 64 << 20;
 
 absl::StatusOr<std::map<std::string, std::string>> ParseInputs(
     const std::vector<std::string>& inputs) {
@@ -55,7 +56,12 @@ absl::StatusOr<Measurement> Run(const TaskRegistry& registry, const RunCommandOp
   RunTaskRequest request;
   request.task = options.task;
   ASSIGN_OR_RETURN(request.input_files, ParseInputs(options.inputs));
-  ASSIGN_OR_RETURN_WITH(request.parameters, Value::FromJson(options.parameters), "--params");
+  std::string parameters = options.parameters;
+  if (!parameters.empty() && parameters[0] == '@') {
+    ASSIGN_OR_RETURN_WITH(parameters, ReadFile(parameters.substr(1), kMaxParametersBytes),
+                          "--params");
+  }
+  ASSIGN_OR_RETURN_WITH(request.parameters, Value::FromJson(parameters), "--params");
   if (!request.parameters.is_map()) {
     return absl::InvalidArgumentError("--params takes a JSON object, as '{\"rate\": 0.5}'");
   }
@@ -79,8 +85,8 @@ absl::Status HandOverToTorch(const TaskRegistry& registry, const std::string& ta
   const std::string torch = TorchBinary();
   if (torch.empty() || torch == OwnBinary()) {
     return absl::UnavailableError(absl::StrCat("task ", task, " is not in this worker: it needs ",
-                                                 kTorchBinary,
-                                                 " beside it (built where libtorch is installed)"));
+                                               kTorchBinary,
+                                               " beside it (built where libtorch is installed)"));
   }
   argv[0] = torch;
   return sandbox::ReplaceProcess(torch, argv);

@@ -13,7 +13,7 @@ namespace dovetail {
 struct RunCommandOptions {
   std::string task;
   std::vector<std::string> inputs;  // NAME=FILE
-  std::string parameters = "{}";    // JSON
+  std::string parameters = "{}";    // JSON, or @FILE with JSON in it
   uint64_t seed = 1;
   int thread_count = 1;
   std::string cache_directory;

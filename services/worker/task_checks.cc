@@ -23,9 +23,8 @@ absl::StatusOr<std::unique_ptr<Task>> MakeTask(const TaskRegistry& registry, con
   }
   std::unique_ptr<Task> task = registry.Make(info.name);
   if (task != nullptr) return task;
-  return absl::UnavailableError(
-      absl::StrCat("this worker does not carry the task ", info.name,
-                   "; it has: ", absl::StrJoin(registry.Names(), ", ")));
+  return absl::UnavailableError(absl::StrCat("this worker does not carry the task ", info.name,
+                                             "; it has: ", absl::StrJoin(registry.Names(), ", ")));
 }
 
 absl::Status CheckInputs(const TaskInfo& info, const std::map<std::string, std::string>& files) {
