@@ -114,9 +114,11 @@ std::vector<TaskInfo> MakeCatalogue() {
                                 {"ReuseFactor", "integer", 1, "", "multiplications per multiplier"},
                                 {"IOType", "string", "io_parallel", "", "io_parallel"},
                                 {"Part", "string", "xcu250-figd2104-2L-e", "", "device"},
-                                {"ClockPeriod", "number", 5, "ns", "target"}},
+                                {"ClockPeriod", "number", 5, "ns", "target"},
+                                {"ClockUncertainty", "number", 12.5, "%",
+                                 "of the clock period kept free when pipelining"}},
                  .metrics = {"dsp", "latency_cycles", "initiation_interval_cycles",
-                             "estimated_critical_path_ns", "latency_ns_at_target"}});
+                             "estimated_critical_path_ns", "latency_ns_at_target", "adder_bits"}});
   all.push_back({.name = "synthesize",
                  .kind = TaskKind::kTransform,
                  .purpose = "Logic synthesis of the RTL, layer by layer, out of context.",
@@ -124,7 +126,9 @@ std::vector<TaskInfo> MakeCatalogue() {
                  .outputs = {{"report", "report"}},
                  .parameters = {{"Backend", "string", "yosys", "", "synthesis tool"},
                                 {"Part", "string", "xcu250-figd2104-2L-e", "", "device"}},
-                 .metrics = {"lut", "ff", "bram", "dsp"},
+                 .metrics = {"lut", "ff", "bram", "dsp", "lut_utilization_fraction",
+                             "ff_utilization_fraction", "bram_utilization_fraction",
+                             "dsp_utilization_fraction", "max_utilization_fraction"},
                  .capabilities = {"yosys"},
                  .tools = {"yosys"}});
   all.push_back(

@@ -26,8 +26,7 @@ hardware::LowerOptions OptionsOf(const Value& parameters) {
 class LowerRtlTask : public Task {
  public:
   absl::StatusOr<Measurement> Run(const TaskContext& context) override {
-    ASSIGN_OR_RETURN(const nn::Network network,
-                     nn::ReadNetworkFile(context.InputFile("network")));
+    ASSIGN_OR_RETURN(const nn::Network network, nn::ReadNetworkFile(context.InputFile("network")));
     absl::StatusOr<hardware::Design> lowered =
         hardware::LowerNetwork(network, OptionsOf(context.parameters));
     // An unknown part is a configuration that cannot be.
@@ -37,8 +36,8 @@ class LowerRtlTask : public Task {
     RETURN_IF_ERROR(lowered.status());
     const hardware::Design& design = *lowered;
     const Value artifact = hardware::DesignToValue(design);
-    RETURN_IF_ERROR(nn::WriteFileAtomically(context.OutputFile("rtl"),
-                                            {rtl::PrintVerilog(design).Text()}));
+    RETURN_IF_ERROR(
+        nn::WriteFileAtomically(context.OutputFile("rtl"), {rtl::PrintVerilog(design).Text()}));
     RETURN_IF_ERROR(nn::WriteFileAtomically(context.OutputFile("design"), {artifact.ToJson()}));
 
     const double latency = static_cast<double>(design.latency_cycles);

@@ -1,6 +1,8 @@
 // Every task that needs no libtorch, one line each.
 #include "services/worker/tasks/check_dataset_task.h"
 #include "services/worker/tasks/describe_task.h"
+#include "services/worker/tasks/lower_rtl_task.h"
+#include "services/worker/tasks/synthesize_task.h"
 #include "services/worker/tasks/task.h"
 
 namespace dovetail {
@@ -8,6 +10,8 @@ namespace dovetail {
 void RegisterBuiltinTasks(TaskRegistry& registry) {
   registry.Register("check_dataset", MakeCheckDatasetTask);
   registry.Register("describe", MakeDescribeTask);
+  registry.Register("lower_rtl", MakeLowerRtlTask);
+  registry.Register("synthesize", MakeSynthesizeTask);
 }
 
 }  // namespace dovetail

@@ -25,9 +25,8 @@ absl::Status FillVectors(const nn::Network& network, const TaskContext& context,
   if (count < 1) return absl::InvalidArgumentError("simulate needs at least one vector");
   const int64_t elements = nn::ElementCount(split.sample_shape);
   if (elements != static_cast<int64_t>(request.inputs.size())) {
-    return absl::InvalidArgumentError(absl::StrCat("a sample has ", elements,
-                                                   " features, the design ", request.inputs.size(),
-                                                   " inputs"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a sample has ", elements, " features, the design ", request.inputs.size(), " inputs"));
   }
   ASSIGN_OR_RETURN(const auto engine, fixedpoint::Engine::Make(network));
   const auto features = split.features.subspan(0, count * elements);
@@ -41,8 +40,7 @@ class SimulateTask : public Task {
   absl::StatusOr<Measurement> Run(const TaskContext& context) override {
     ASSIGN_OR_RETURN(const std::string json, nn::ReadWholeFile(context.InputFile("design")));
     ASSIGN_OR_RETURN(const hardware::DesignSummary design, hardware::ParseDesignSummary(json));
-    ASSIGN_OR_RETURN(const nn::Network network,
-                     nn::ReadNetworkFile(context.InputFile("network")));
+    ASSIGN_OR_RETURN(const nn::Network network, nn::ReadNetworkFile(context.InputFile("network")));
     backends::SimulationRequest request{.top = design.name,
                                         .defines = {rtl::kBehaviouralMacro},
                                         .latency_cycles = design.latency_cycles,
@@ -55,10 +53,10 @@ class SimulateTask : public Task {
       request.outputs.push_back({type.width_bits, type.is_signed});
     }
     RETURN_IF_ERROR(FillVectors(network, context, request));
-    ASSIGN_OR_RETURN(const backends::SimulationResult result,
-                     backends::SimulateWithVerilator(
-                         request, {.scratch_directory = context.scratch_directory,
-                                   .process_count = context.thread_count}));
+    ASSIGN_OR_RETURN(
+        const backends::SimulationResult result,
+        backends::SimulateWithVerilator(request, {.scratch_directory = context.scratch_directory,
+                                                  .process_count = context.thread_count}));
     Measurement measurement;
     measurement.Put("mismatched_vectors", static_cast<double>(result.mismatched_vectors), "count",
                     result.version);

@@ -89,8 +89,8 @@ class SynthesizeTask : public Task {
       return absl::InternalError(absl::StrCat("the netlist has ", result.total.dsp,
                                               " DSP blocks, the design ", design.dsp));
     }
-    RETURN_IF_ERROR(nn::WriteFileAtomically(context.OutputFile("report"),
-                                            {ReportOf(result, part).ToJson()}));
+    RETURN_IF_ERROR(
+        nn::WriteFileAtomically(context.OutputFile("report"), {ReportOf(result, part).ToJson()}));
     Measurement measurement;
     PutUsage(result.total, **device, result.version, measurement);
     measurement.log.Set("synthesis_seconds", result.wall_seconds);
