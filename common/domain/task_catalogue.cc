@@ -5,10 +5,11 @@
 namespace dovetail {
 namespace {
 
-const ParameterInfo kEpochs = {"epochs", "integer", 6, "epochs",
+const ParameterInfo kEpochs = {"epochs", "integer", 20, "epochs",
                                "passes over the train split; 0: none"};
-const ParameterInfo kBatchSize = {"batch_size", "integer", 1024, "samples", "per gradient step"};
-const ParameterInfo kLearningRate = {"learning_rate", "number", 0.002, "", "of Adam, at the start"};
+const ParameterInfo kBatchSize = {"batch_size", "integer", 256, "samples", "per gradient step"};
+const ParameterInfo kLearningRate = {"learning_rate", "number", 0.003, "",
+                                     "the highest of the schedule"};
 const ParameterInfo kOptimizer = {"optimizer", "string", "adam", "", "adam, adamw, sgd"};
 const ParameterInfo kSchedule = {"schedule", "string", "cosine", "",
                                  "of the learning rate: cosine, one_cycle, constant"};
@@ -88,11 +89,11 @@ std::vector<TaskInfo> MakeCatalogue() {
                        "of weights; biases get the grid of their sum"},
                       {"activation_bits", "integer", 6, "bits", "of layer results"},
                       {"input_bits", "integer", 0, "bits",
-                       "of the network's input; 0: two more than activation_bits"},
-                      {"epochs", "integer", 4, "epochs",
+                       "of the network's input; 0: two more than activation_bits, at least 8"},
+                      {"epochs", "integer", 15, "epochs",
                        "of quantisation-aware retraining; 0: none"},
                       kBatchSize,
-                      {"learning_rate", "number", 0.001, "", "of Adam, at the start"}},
+                      {"learning_rate", "number", 0.002, "", "the highest of the schedule"}},
        .metrics = {"float_validation_accuracy", "validation_accuracy", "validation_loss",
                    "train_loss", "kept_fraction", "epochs_run"},
        .capabilities = {"train"},

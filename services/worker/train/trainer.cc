@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "services/worker/train/dense_model.h"
+#include "services/worker/train/graph_model.h"
 
 namespace dovetail::train {
 namespace {
@@ -63,8 +64,9 @@ absl::Status CheckSplit(const nn::Network& network, const nn::Split& split,
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const nn::Network& network) {
-  RETURN_IF_ERROR(ReadDenseModel(network).status());
-  return MakeDenseTrainer();
+  if (ReadDenseModel(network).ok()) return MakeDenseTrainer();
+  RETURN_IF_ERROR(ReadGraphModel(network).status());
+  return MakeGraphTrainer();
 }
 
 }  // namespace dovetail::train

@@ -72,7 +72,8 @@ class Trainer {
 // Errors: Unimplemented naming the layer no trainer knows.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(const nn::Network& network);
 
-std::unique_ptr<Trainer> MakeDenseTrainer();
+std::unique_ptr<Trainer> MakeDenseTrainer();  // dense chains, in this room's own kernels
+std::unique_ptr<Trainer> MakeGraphTrainer();  // any layers but recurrent ones, over libtorch
 
 // Errors: InvalidArgument naming the option.
 absl::Status CheckOptions(const TrainOptions& options, const nn::Network& network);

@@ -20,9 +20,9 @@
 namespace dovetail::train {
 
 struct TypeOptions {
-  int weight_bits = 6;          // of kernels, 1..24
-  int activation_bits = 6;      // of results, 1..24
-  int input_bits = 0;           // of the network's input; 0: two more than activation_bits
+  int weight_bits = 6;      // of kernels, 1..24
+  int activation_bits = 6;  // of results, 1..24
+  int input_bits = 0;       // of the network's input; 0: two more than activation_bits, at least 8
   int64_t sample_count = 4096;  // of the train split, evenly spaced, for the ranges
 };
 
