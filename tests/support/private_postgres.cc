@@ -38,13 +38,15 @@ std::string FindBinaries() {
 std::string AsServerUser() { return ::geteuid() == 0 ? "runuser -u postgres -- " : ""; }
 
 // Runs a shell command made of constants and our own directory's name.
-absl::Status Run(const std::string& command, const std::string& directory) {
+absl::Status Run(const std::string& command, const std::string& directory,
+                 std::string* printed = nullptr) {
   const std::string output = directory + "/command_output";
   const int code =
       std::system(absl::StrCat("cd / && ", command, " > ", output, " 2>&1 < /dev/null").c_str());
-  if (code == 0) return absl::OkStatus();
   std::ifstream file(output);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (printed != nullptr) *printed = text;
+  if (code == 0) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(command, ": exit ", WEXITSTATUS(code), ": ", text));
 }
 
@@ -107,6 +109,17 @@ absl::StatusOr<std::string> PrivatePostgres::CreateDatabase() {
       Run(absl::StrCat(FindBinaries(), "/createdb -h ", directory_, " -U dovetail ", name),
           directory_));
   return absl::StrCat("host=", directory_, " user=dovetail dbname=", name);
+}
+
+absl::StatusOr<std::string> PrivatePostgres::Query(const std::string& connection,
+                                                   const std::string& sql) {
+  const std::string script = directory_ + "/query.sql";
+  std::ofstream(script) << sql << "\n";
+  std::string printed;
+  RETURN_IF_ERROR(Run(absl::StrCat(FindBinaries(), "/psql -X -q -At -v ON_ERROR_STOP=1 -d '",
+                                   connection, "' -f ", script),
+                      directory_, &printed));
+  return printed;
 }
 
 }  // namespace dovetail::testing

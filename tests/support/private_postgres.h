@@ -32,6 +32,10 @@ class PrivatePostgres {
   // A new empty database; libpq's connection string for it.
   absl::StatusOr<std::string> CreateDatabase();
 
+  // What psql prints for one statement, unaligned, without headers. `connection`: of
+  // CreateDatabase.
+  absl::StatusOr<std::string> Query(const std::string& connection, const std::string& sql);
+
   // For tests of what survives a restart. Stop is immediate, as after a crash.
   absl::Status Stop();
   absl::Status Start();
