@@ -85,11 +85,10 @@ link::WorkerDescription Describe(const DaemonOptions& options, const TaskRegistr
 link::AttemptOptions MakeAttemptOptions(const DaemonOptions& options, int64_t cache_limit_bytes) {
   link::AttemptOptions attempt;
   attempt.worker_binary = OwnBinary();
-  // Only the two binaries: what else lies beside them is nobody's business in the cage.
-  attempt.readable = {OwnBinary()};
-  if (const std::string torch = TorchBinary(); !torch.empty() && torch != OwnBinary()) {
-    attempt.readable.push_back(torch);
-  }
+  // Where this is not below /usr, the cage would not show it; the binary of the training tasks and
+  // what it loads lie beside it.
+  const std::string own = OwnBinary();
+  attempt.readable = {own.substr(0, own.rfind('/'))};
   attempt.task_cache = options.work_directory + "/task-cache";
   attempt.task_cache_limit_bytes = cache_limit_bytes;
   attempt.memory_per_slot_bytes = MemoryPerSlotBytes(options);
