@@ -67,8 +67,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const DaemonOptions& opti
 }
 
 link::WorkerDescription Describe(const DaemonOptions& options, const TaskRegistry& registry) {
-  const bool can_train = !TorchBinary().empty();
-  link::Capabilities capabilities = link::ProbeCapabilities(can_train);
+  link::Capabilities capabilities = link::ProbeCapabilities(registry.Names());
   link::WorkerDescription worker;
   worker.id = options.id.empty() ? UniqueName() : options.id;
   char host[256] = "unknown";
@@ -76,7 +75,7 @@ link::WorkerDescription Describe(const DaemonOptions& options, const TaskRegistr
   worker.host = host;
   worker.capabilities = std::move(capabilities.names);
   worker.tools = std::move(capabilities.tools);
-  worker.task_versions = link::TaskVersions(registry.Names(), can_train);
+  worker.task_versions = link::TaskVersions(registry.Names());
   worker.slots = SlotCount(options);
   worker.version = DOVETAIL_VERSION;
   return worker;
@@ -85,8 +84,7 @@ link::WorkerDescription Describe(const DaemonOptions& options, const TaskRegistr
 link::AttemptOptions MakeAttemptOptions(const DaemonOptions& options, int64_t cache_limit_bytes) {
   link::AttemptOptions attempt;
   attempt.worker_binary = OwnBinary();
-  // Where this is not below /usr, the cage would not show it; the binary of the training tasks and
-  // what it loads lie beside it.
+  // Where this is not below /usr, the cage would not show it; modules that it loads lie beside it.
   const std::string own = OwnBinary();
   attempt.readable = {own.substr(0, own.rfind('/'))};
   attempt.task_cache = options.work_directory + "/task-cache";

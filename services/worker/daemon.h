@@ -15,7 +15,7 @@ struct DaemonOptions {
   std::string id;                  // "": host, process and time
   std::string work_directory;      // caches and attempts; workers of one machine may share it
   int slots = 0;                   // CPU slots; 0: as many as the machine has CPUs
-  int64_t lifetime_seconds = 0;          // drain after this long; 0: never
+  int64_t lifetime_seconds = 0;    // drain after this long; 0: never
   double cache_limit_gb = 20;      // of inputs, and as much again of what tasks keep
   int64_t memory_per_slot_mb = 0;  // of a task; 0: four fifths of the memory over the slots
   bool require_cage = false;       // refuse to start without bubblewrap

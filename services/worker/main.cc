@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
-#include <vector>
 
 #include "services/worker/daemon.h"
 #include "services/worker/register_all.h"
@@ -109,9 +108,7 @@ int Main(int argc, char** argv) {
   if (tasks->parsed()) return TasksCommand(json);
   TaskRegistry registry;
   RegisterAllTasks(registry);
-  if (run->parsed()) {
-    return RunCommand(registry, run_options, std::vector<std::string>(argv, argv + argc));
-  }
+  if (run->parsed()) return RunCommand(registry, run_options);
   return Daemon(daemon_options, registry);
 }
 

@@ -1,4 +1,4 @@
-// The tasks of dovetail-worker: all that need no libtorch.
+// The tasks of dovetail-worker where training is not built.
 #include "services/worker/register_all.h"
 
 namespace dovetail {

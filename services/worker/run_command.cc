@@ -14,13 +14,11 @@
 #include "common/base/status_macros.h"
 #include "common/domain/task_info.h"
 #include "services/worker/run_task.h"
-#include "services/worker/sandbox/run_caged.h"
 #include "services/worker/task_outputs.h"
 
 namespace dovetail {
 namespace {
 
-constexpr char kTorchBinary[] = "dovetail-worker-torch";
 constexpr int64_t kMaxParametersBytes = 64 << 20;
 
 absl::StatusOr<std::map<std::string, std::string>> ParseInputs(
@@ -73,23 +71,6 @@ absl::StatusOr<Measurement> Run(const TaskRegistry& registry, const RunCommandOp
     AppendProgress(file, value);
   };
   return RunTask(registry, request);
-}
-
-// Becomes the binary that carries the training tasks where this one does not have the task.
-absl::Status HandOverToTorch(const TaskRegistry& registry, const std::string& task,
-                             std::vector<std::string> argv) {
-  const absl::StatusOr<const TaskInfo*> info = FindTaskInfo(task);
-  if (!info.ok() || (*info)->kind == TaskKind::kControl || registry.Make(task) != nullptr) {
-    return absl::OkStatus();
-  }
-  const std::string torch = TorchBinary();
-  if (torch.empty() || torch == OwnBinary()) {
-    return absl::UnavailableError(absl::StrCat("task ", task, " is not in this worker: it needs ",
-                                               kTorchBinary,
-                                               " beside it (built where libtorch is installed)"));
-  }
-  argv[0] = torch;
-  return sandbox::ReplaceProcess(torch, argv);
 }
 
 std::string OneLine(absl::string_view text) {
@@ -157,22 +138,13 @@ std::string OwnBinary() {
   return length <= 0 ? "" : std::string(path, static_cast<size_t>(length));
 }
 
-std::string TorchBinary() {
-  const std::string own = OwnBinary();
-  return sandbox::FindProgram(absl::StrCat(own.substr(0, own.rfind('/') + 1), kTorchBinary));
-}
-
-int RunCommand(const TaskRegistry& registry, const RunCommandOptions& options,
-               const std::vector<std::string>& argv) {
-  absl::Status status = HandOverToTorch(registry, options.task, argv);
+int RunCommand(const TaskRegistry& registry, const RunCommandOptions& options) {
+  const absl::StatusOr<Measurement> measurement = Run(registry, options);
+  absl::Status status = measurement.status();
+  if (status.ok()) status = WriteOutcome(options.output_directory, Outcome::kOk, "");
   if (status.ok()) {
-    const absl::StatusOr<Measurement> measurement = Run(registry, options);
-    status = measurement.status();
-    if (status.ok()) status = WriteOutcome(options.output_directory, Outcome::kOk, "");
-    if (status.ok()) {
-      std::printf("%s\n", measurement->ToValue().ToJson().c_str());
-      return std::fflush(stdout) == 0 ? 0 : 1;
-    }
+    std::printf("%s\n", measurement->ToValue().ToJson().c_str());
+    return std::fflush(stdout) == 0 ? 0 : 1;
   }
   const std::string message = OneLine(status.message());
   std::fprintf(stderr, "dovetail-worker: %s: %s\n", options.task.c_str(), message.c_str());

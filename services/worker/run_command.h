@@ -23,18 +23,13 @@ struct RunCommandOptions {
 
 // Prints the measurement on standard output; on failure one line on standard error and
 // outcome.json. Returns the exit code: 0, or 1.
-// A task that this binary does not carry is run by dovetail-worker-torch beside it (`argv` is
-// passed on), so that no other task pays for libtorch's start.
-int RunCommand(const TaskRegistry& registry, const RunCommandOptions& options,
-               const std::vector<std::string>& argv);
+int RunCommand(const TaskRegistry& registry, const RunCommandOptions& options);
 
 // Prints the catalogue, as a table or as JSON.
 int TasksCommand(bool json);
 
-// The file of this process and, of the binary that carries the training tasks, the one beside it;
-// "" where there is none.
+// The file of this process.
 std::string OwnBinary();
-std::string TorchBinary();
 
 }  // namespace dovetail
 

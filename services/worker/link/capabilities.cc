@@ -32,11 +32,19 @@ std::string ToolVersion(const KnownTool& tool) {
   return VersionIn(result->stdout_text);
 }
 
+bool CarriesTraining(const std::vector<std::string>& carried) {
+  return std::any_of(carried.begin(), carried.end(), [](const std::string& name) {
+    const absl::StatusOr<const TaskInfo*> info = FindTaskInfo(name);
+    return info.ok() &&
+           std::count((*info)->capabilities.begin(), (*info)->capabilities.end(), kTrain) > 0;
+  });
+}
+
 }  // namespace
 
-Capabilities ProbeCapabilities(bool can_train) {
+Capabilities ProbeCapabilities(const std::vector<std::string>& carried) {
   Capabilities found;
-  if (can_train) found.names.push_back(kTrain);
+  if (CarriesTraining(carried)) found.names.push_back(kTrain);
   for (const KnownTool& tool : kTools) {
     const std::string version = ToolVersion(tool);
     if (version.empty()) continue;
@@ -56,13 +64,11 @@ std::string VersionIn(absl::string_view text) {
   return "";
 }
 
-std::map<std::string, int> TaskVersions(const std::vector<std::string>& carried, bool can_train) {
+std::map<std::string, int> TaskVersions(const std::vector<std::string>& carried) {
   std::map<std::string, int> versions;
-  for (const TaskInfo& info : TaskCatalogue()) {
-    const bool trains = std::find(info.capabilities.begin(), info.capabilities.end(), kTrain) !=
-                        info.capabilities.end();
-    const bool here = std::find(carried.begin(), carried.end(), info.name) != carried.end();
-    if (here || (trains && can_train)) versions[info.name] = info.version;
+  for (const std::string& name : carried) {
+    const absl::StatusOr<const TaskInfo*> info = FindTaskInfo(name);
+    if (info.ok()) versions[name] = (*info)->version;
   }
   return versions;
 }

@@ -15,17 +15,16 @@ struct Capabilities {
   std::map<std::string, std::string> tools;  // "yosys" -> "0.23"
 };
 
-// Asks each known tool for its version; one that is absent or does not answer in 10 s is not
-// offered.
-Capabilities ProbeCapabilities(bool can_train);
+// Training is offered where a task that trains is carried. Each known tool is asked for its
+// version; one that is absent or does not answer in 10 s is not offered.
+Capabilities ProbeCapabilities(const std::vector<std::string>& carried);
 
 // The first word of `text` that starts with a digit and has a point: "Yosys 0.23 (git ...)" is
 // 0.23; "" where there is none.
 std::string VersionIn(absl::string_view text);
 
-// Implementation versions of the tasks this worker can run, by the catalogue: those of `carried`,
-// and the training tasks where can_train.
-std::map<std::string, int> TaskVersions(const std::vector<std::string>& carried, bool can_train);
+// Implementation versions of the carried tasks, by the catalogue.
+std::map<std::string, int> TaskVersions(const std::vector<std::string>& carried);
 
 }  // namespace dovetail::link
 

@@ -57,8 +57,7 @@ class CoordinatorClient {
  public:
   // Heartbeats go over a channel of their own.
   CoordinatorClient(std::shared_ptr<grpc::Channel> channel,
-                    std::shared_ptr<grpc::Channel> heartbeat_channel,
-                    WorkerDescription worker);
+                    std::shared_ptr<grpc::Channel> heartbeat_channel, WorkerDescription worker);
   ~CoordinatorClient();
 
   // Waits up to wait_ms for work. Assignments that make no sense are logged and left to expire.

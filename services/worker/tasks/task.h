@@ -53,8 +53,8 @@ Outcome OutcomeOfStatus(const absl::Status& status);
 
 using TaskFactory = std::function<std::unique_ptr<Task>()>;
 
-// Name -> factory. Filled once at start-up by RegisterBuiltinTasks (and RegisterTrainingTasks in
-// the binary that links libtorch), read-only afterwards.
+// Name -> factory. Filled once at start-up by RegisterBuiltinTasks and, where training is built,
+// RegisterTrainingTasks; read-only afterwards.
 class TaskRegistry {
  public:
   // Precondition: `name` is in TaskCatalogue().
@@ -76,9 +76,10 @@ class TaskRegistry {
   std::map<std::string, TaskFactory> factories_;
 };
 
-// One line a task: every task that needs no libtorch.
+// One line a task: every task that does not train.
 void RegisterBuiltinTasks(TaskRegistry& registry);
-// Every task that trains; defined in services/worker/train, linked only into dovetail-worker-torch.
+// Every task that trains; defined in services/worker/train, where that is built. libtorch is loaded
+// by those that need it.
 void RegisterTrainingTasks(TaskRegistry& registry);
 
 }  // namespace dovetail

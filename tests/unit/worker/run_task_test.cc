@@ -173,7 +173,7 @@ TEST_F(RunTaskTest, AMetricThatIsNoNumberIsABug) {
 
 class RunCommandTest : public RunTaskTest {
  protected:
-  int Command() { return RunCommand(registry_, options_, {"dovetail-worker", "run"}); }
+  int Command() { return RunCommand(registry_, options_); }
   void SetUp() override {
     RunTaskTest::SetUp();
     options_.task = "lower_rtl";
@@ -220,14 +220,6 @@ TEST_F(RunCommandTest, MalformedArgumentsAreTold) {
   fails("--params");
   options_.parameters = "[1]";
   fails("JSON object");
-}
-
-TEST_F(RunCommandTest, ATrainingTaskWithoutItsBinaryIsToldWhatIsMissing) {
-  if (!TorchBinary().empty()) GTEST_SKIP() << "dovetail-worker-torch is beside this test";
-  options_.task = "prune";
-  ::testing::internal::CaptureStderr();
-  EXPECT_EQ(Command(), 1);
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("dovetail-worker-torch"));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "services/worker/link/input_cache.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/file_io.h"
@@ -93,9 +95,14 @@ TEST(VersionInTest, FindsTheNumber) {
   EXPECT_EQ(VersionIn("no version"), "");
 }
 
-TEST(TaskVersionsTest, CarriesOwnTasksAndTrainingOnesWhereTheyCanRun) {
-  EXPECT_EQ(TaskVersions({"describe"}, false), (std::map<std::string, int>{{"describe", 1}}));
-  EXPECT_TRUE(TaskVersions({"describe"}, true).contains("prune"));
+TEST(ProbeCapabilitiesTest, TrainingIsOfferedWhereATaskThatTrainsIsCarried) {
+  const auto offers_training = [](const std::vector<std::string>& carried) {
+    const Capabilities found = ProbeCapabilities(carried);
+    return std::count(found.names.begin(), found.names.end(), "train") == 1;
+  };
+  EXPECT_TRUE(offers_training({"describe", "prune"}));
+  EXPECT_FALSE(offers_training({"describe"}));
+  EXPECT_EQ(TaskVersions({"describe"}).count("describe"), 1u);
 }
 
 }  // namespace

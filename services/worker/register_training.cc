@@ -1,4 +1,4 @@
-// The tasks of dovetail-worker-torch: those that train, beside all others.
+// The tasks of dovetail-worker where training is built: those that train, beside all others.
 #include "services/worker/register_all.h"
 
 namespace dovetail {
