@@ -105,7 +105,7 @@ std::vector<TaskInfo> MakeCatalogue() {
        .inputs = {kNetwork, kDataset},
        .outputs = {},
        .parameters = {{"arithmetic", "string", "auto", "", "auto, fixed, float"}},
-       .metrics = {"accuracy", "log_loss", "agreement_with_float"}});
+       .metrics = {"accuracy", "log_loss", "agreement_with_float", "float_accuracy"}});
   all.push_back({.name = "lower_rtl",
                  .kind = TaskKind::kTransform,
                  .purpose = "Lower a quantised network to the hardware IR and print Verilog.",

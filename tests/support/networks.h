@@ -2,6 +2,8 @@
 #ifndef DOVETAIL_TESTS_SUPPORT_NETWORKS_H_
 #define DOVETAIL_TESTS_SUPPORT_NETWORKS_H_
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +44,32 @@ inline nn::Network DenseNetwork(const std::vector<int64_t>& widths, uint64_t see
                               .output_shape = {widths[i]}});
   }
   network.outputs = {"softmax"};
+  return network;
+}
+
+// Rounds a parameter to `type` (to nearest, saturating) and gives it that type.
+inline void PutOnGrid(nn::Layer& layer, const std::string& parameter, const FixedType& type) {
+  const double scale = std::ldexp(1.0, type.fraction_bits());
+  const double high = std::ldexp(1.0, type.width_bits - (type.is_signed ? 1 : 0)) - 1;
+  const double low = type.is_signed ? -high - 1 : 0;
+  for (float& value : layer.parameters.at(parameter).values) {
+    value = static_cast<float>(std::clamp(std::round(value * scale), low, high) / scale);
+  }
+  layer.types[parameter] = {type, {}};
+}
+
+// A copy in which input, results and parameters have types: `width` bits, of them `integer` before
+// the point; ReLU results unsigned.
+inline nn::Network Quantized(nn::Network network, int width, int integer,
+                             Quantization quantization = Quantization::kRnd,
+                             Overflow overflow = Overflow::kSat) {
+  for (nn::Layer& layer : network.layers) {
+    if (layer.op == nn::Op::kSoftmax) continue;
+    FixedType type{width, integer, true, quantization, overflow};
+    for (auto& [name, tensor] : layer.parameters) PutOnGrid(layer, name, type);
+    if (layer.op == nn::Op::kRelu) type.is_signed = false;
+    layer.types["result"] = {type, {}};
+  }
   return network;
 }
 

@@ -47,7 +47,8 @@ absl::StatusOr<std::vector<float>> RunFloat(const nn::Network& network,
                                             absl::Span<const float> features, int64_t count);
 
 // Exact type of the accumulator of a dense or convolution layer: wide enough for every product and
-// sum of every input of `input_type`. Shared by the engine and the hardware lowering.
+// sum, in any order, of every input of `input_type` with this layer's weights and bias. May be
+// wider than 64 bits (then no fast lanes). Shared by the engine and the hardware lowering.
 FixedType ExactAccumulatorType(const nn::Layer& layer, const nn::TensorType& input_type);
 
 }  // namespace dovetail::fixedpoint

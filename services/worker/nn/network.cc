@@ -90,8 +90,9 @@ std::vector<int> Network::InputIndices() const {
 int Network::LogitsIndex() const {
   if (outputs.empty()) return -1;
   const int index = IndexOf(outputs[0]);
-  if (index < 0 || layers[index].op != Op::kSoftmax || layers[index].inputs.empty()) return index;
-  return IndexOf(layers[index].inputs[0]);
+  if (index < 0 || layers[index].inputs.empty()) return index;
+  const bool is_monotonic = layers[index].op == Op::kSoftmax || layers[index].op == Op::kSigmoid;
+  return is_monotonic ? IndexOf(layers[index].inputs[0]) : index;
 }
 
 bool Network::IsQuantized() const {

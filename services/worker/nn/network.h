@@ -98,7 +98,8 @@ struct Network {
   // Index into layers, -1 where unknown.
   int IndexOf(absl::string_view layer_name) const;
   std::vector<int> InputIndices() const;
-  // The layer whose result is argmaxed: the (first) output, or its input where that is a softmax.
+  // The layer whose result is argmaxed: the (first) output, or its input where that is a softmax or
+  // a sigmoid, which change no order. One logit alone means class 1 where it is positive.
   int LogitsIndex() const;
   // True when every layer from the inputs to the logits has a "result" type.
   bool IsQuantized() const;

@@ -1,6 +1,7 @@
 // Every task that needs no libtorch, one line each.
 #include "services/worker/tasks/check_dataset_task.h"
 #include "services/worker/tasks/describe_task.h"
+#include "services/worker/tasks/evaluate_task.h"
 #include "services/worker/tasks/lower_rtl_task.h"
 #include "services/worker/tasks/synthesize_task.h"
 #include "services/worker/tasks/task.h"
@@ -12,6 +13,7 @@ void RegisterBuiltinTasks(TaskRegistry& registry) {
   registry.Register("describe", MakeDescribeTask);
   registry.Register("lower_rtl", MakeLowerRtlTask);
   registry.Register("synthesize", MakeSynthesizeTask);
+  registry.Register("evaluate", MakeEvaluateTask);
 }
 
 }  // namespace dovetail
