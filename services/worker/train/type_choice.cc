@@ -18,14 +18,17 @@ namespace {
 // How far below the range that clips nothing the search for integer bits goes.
 constexpr int kClippingSteps = 5;
 
+// Parameters are stored as floats.
+constexpr int kMaxBits = 24;
+
 // Width of the input where none is asked for. It is cast once, outside the hardware, and no
 // retraining makes good what it loses: the jet network has 3.6 points more at 8 bits than at 6
 // (docs/decisions/0600).
 int DefaultInputBits(int activation_bits) { return std::max(8, activation_bits + 2); }
 
 absl::Status CheckBits(absl::string_view name, int bits) {
-  if (bits >= 1 && bits <= 24) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, " is ", bits, ", not in 1..24"));
+  if (bits >= 1 && bits <= kMaxBits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " is ", bits, ", not in 1..", kMaxBits));
 }
 
 std::vector<float> SampleRows(const nn::Split& split, int64_t wanted, int64_t* count) {
@@ -108,7 +111,7 @@ class TypeChooser {
     nn::Layer& layer = network_.layers[index];
     if (layer.op == nn::Op::kInput) {
       const int bits = options_.input_bits > 0 ? options_.input_bits
-                                               : options_.activation_bits + kInputExtraBits;
+                                               : DefaultInputBits(options_.activation_bits);
       layer.types["result"] = {TypeOfValues(results[index], bits), {}};
     } else if (HasExactAccumulator(layer.op)) {
       ChooseWeighted(index, results);
@@ -176,8 +179,7 @@ class TypeChooser {
     for (const float value : values) largest = std::max(largest, std::fabs(double{value}));
     FixedType type;
     type.integer_bits = static_cast<int>(std::ceil(std::log2(largest))) + 2;
-    type.width_bits = std::clamp(type.integer_bits + fraction_bits, 2, 24);
-    type.integer_bits = type.width_bits - fraction_bits;
+    type.width_bits = std::clamp(type.integer_bits + fraction_bits, 2, kMaxBits);
     type.quantization = Quantization::kRnd;
     type.overflow = Overflow::kSat;
     return type;

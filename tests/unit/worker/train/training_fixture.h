@@ -35,7 +35,7 @@ inline Samples Clouds(int count, int width, int classes, uint64_t seed) {
     samples.labels.push_back(label);
     for (int c = 0; c < width; ++c) {
       samples.features.push_back(
-          static_cast<float>(centres[static_cast<size_t>(label) * width + c] + 0.8 * rng.Normal()));
+          static_cast<float>(centres[static_cast<size_t>(label) * width + c] + 0.6 * rng.Normal()));
     }
   }
   return samples;

@@ -68,7 +68,7 @@ TEST_F(TrainingTasksTest, TrainPruneQuantizeCompose) {
   ASSERT_OK_AND_ASSIGN(
       const Measurement pruned,
       Run("prune", "t/network", "p", R"({"rate": 0.6, "epochs": 4, "batch_size": 64})"));
-  EXPECT_EQ(pruned.Get("kept_fraction"), 1 - std::round(0.6 * 192) / 192);
+  EXPECT_DOUBLE_EQ(pruned.Get("kept_fraction"), 1 - std::round(0.6 * 192) / 192);
   ASSERT_OK_AND_ASSIGN(const Measurement quantized,
                        Run("quantize", "p/network", "q", R"({"epochs": 3, "batch_size": 64})"));
   EXPECT_GT(quantized.Get("float_validation_accuracy"), 0.85);
