@@ -2,7 +2,9 @@
 // Resumable: with --out FILE, runs that are in the file are skipped and new ones are appended.
 //
 //   bench_search [--problem NAME[,NAME]] [--method gp[,random]] [--seeds 5] [--first-seed 1]
-//                [--parallel 1] [--out FILE] [--gates] [--options JSON]
+//                [--parallel 1] [--out FILE] [--gates] [--options JSON] [--given-reference]
+// --gates prints medians against the gates instead. --given-reference tells gp the reference point
+// that the hypervolume is judged by; else it infers one from its data.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -30,10 +32,17 @@ std::string Key(const Value& run) {
 }
 
 absl::StatusOr<Value> RunOne(const BenchProblem& bench, const std::string& method, int seed,
-                             int parallel, const Value& options) {
+                             int parallel, const Value& options, bool given_reference) {
   search::Problem problem = bench.problem;
   problem.seed = static_cast<uint64_t>(seed);
   problem.options = options;
+  if (given_reference && method == "gp" && !bench.reference.empty()) {
+    Value reference;
+    for (size_t k = 0; k < bench.reference.size(); ++k) {
+      reference.Set(problem.objectives[k].metric, bench.reference[k]);
+    }
+    problem.options.Set("reference", std::move(reference));
+  }
   auto strategy = search::MakeStrategy(method, problem);
   if (!strategy.ok()) return strategy.status();
   std::vector<std::map<std::string, double>> measured;
@@ -85,10 +94,13 @@ int Main(int argc, char** argv) {
       {"problem", "all"}, {"method", "gp"}, {"seeds", "5"},   {"first-seed", "1"},
       {"parallel", "1"},  {"out", ""},      {"options", "{}"}};
   bool gates = false;
+  bool given_reference = false;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (flag == "--gates") {
       gates = true;
+    } else if (flag == "--given-reference") {
+      given_reference = true;
     } else if (flag.rfind("--", 0) == 0 && flags.count(flag.substr(2)) && i + 1 < argc) {
       flags[flag.substr(2)] = argv[++i];
     } else {
@@ -128,7 +140,8 @@ int Main(int argc, char** argv) {
         key.Set("problem", bench.name).Set("method", method).Set("seed", seed);
         key.Set("parallel", parallel);
         if (done.count(Key(key))) continue;
-        absl::StatusOr<Value> run = RunOne(bench, method, seed, parallel, *options);
+        absl::StatusOr<Value> run =
+            RunOne(bench, method, seed, parallel, *options, given_reference);
         if (!run.ok()) {
           std::cerr << bench.name << " " << method << " seed " << seed << ": " << run.status()
                     << "\n";

@@ -313,7 +313,7 @@ std::vector<BenchProblem> AllProblems() {
   all.push_back(Judged(Make("vehicle_safety", Cube(5, 1, 3), 3, 0, 12, 45, VehicleSafety),
                        246.81607, 242, {1864.72022, 11.81993945, 0.2903999384}));
   all.push_back(Judged(Make("disc_brake",
-                            {Continuous("", 55, 75), Continuous("", 80, 110),
+                            {Continuous("", 55, 80), Continuous("", 75, 110),
                              Continuous("", 1000, 3000), Continuous("", 11, 20)},
                             2, 4, 10, 45, DiscBrake),
                        kUnknown, 11.0, {5.7771, 3.9651}));

@@ -134,7 +134,7 @@ std::vector<double> CandidateScorer::Reference(const std::vector<double>& given)
     }
     for (const auto& value : all_) worst_of_all = std::max(worst_of_all, value[k]);
     const double range = worst > best ? worst - best : std::max(worst_of_all - best, 0.1);
-    reference[k] = worst + 0.1 * range;
+    reference[k] = worst + std::max(0.1 * range, 0.5 * (worst_of_all - worst));
     if (objective_count_ == 1) reference[k] = worst;
     if (static_cast<int>(given.size()) == objective_count_ && std::isfinite(given[k])) {
       reference[k] = model_->fitted(k).transform.Forward(given[k]);

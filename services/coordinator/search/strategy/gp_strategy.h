@@ -13,7 +13,8 @@ namespace dovetail::search {
 
 // Options:
 //   reference    map objective metric -> raw value: the worst that counts for hypervolume; default:
-//                a tenth of the front's range beyond its worst
+//                half-way between the front's worst and the worst of all, at least a tenth of the
+//                front's range beyond it
 //   noise_floor  least noise variance of standardised outputs (1e-8: deterministic tools)
 //   draws        joint draws of pending outcomes (16)
 //   raw_count, start_count   of the acquisition's optimiser; 0: by the number of trials

@@ -20,6 +20,15 @@ double Warped(double raw, Warp warp) {
   return raw;
 }
 
+// A logarithm may turn values near zero (6e-17 where 0 is meant) into outliers that drown all else.
+bool TailIsShort(const std::vector<double>& raw, Warp warp) {
+  std::vector<double> sorted;
+  for (double y : raw) sorted.push_back(Warped(y, warp));
+  std::sort(sorted.begin(), sorted.end());
+  const double low = sorted[sorted.size() / 4], high = sorted[sorted.size() * 3 / 4];
+  return low - sorted.front() <= 3 * (high - low);
+}
+
 }  // namespace
 
 double OutputTransform::Forward(double raw) const {
@@ -72,8 +81,8 @@ std::vector<Warp> PlausibleWarps(const std::vector<double>& raw) {
   std::vector<Warp> warps = {Warp::kNone};
   if (raw.size() < 4) return warps;
   const auto [low, high] = std::minmax_element(raw.begin(), raw.end());
-  if (*low > 0 && *high / *low > 10) warps.push_back(Warp::kLog);
-  if (*low == 0 && *high >= 10) warps.push_back(Warp::kLog1p);
+  if (*low > 0 && *high / *low > 10 && TailIsShort(raw, Warp::kLog)) warps.push_back(Warp::kLog);
+  if (*low == 0 && *high >= 10 && TailIsShort(raw, Warp::kLog1p)) warps.push_back(Warp::kLog1p);
   return warps;
 }
 

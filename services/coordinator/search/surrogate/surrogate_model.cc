@@ -90,8 +90,8 @@ absl::StatusOr<FittedOutput> FittedOutput::FromValue(const Value& value) {
 std::vector<OutputSpec> Outputs(const Problem& problem, const std::vector<Record>& records) {
   std::vector<OutputSpec> outputs;
   for (const Objective& objective : problem.objectives) {
-    outputs.push_back(
-        {objective.metric, objective.goal == Goal::kMaximize ? -1.0 : 1.0, true, false});
+    outputs.push_back({objective.metric, objective.goal == Goal::kMaximize ? -1.0 : 1.0, true,
+                       false, problem.objectives.size() == 1});
   }
   for (const Constraint& constraint : problem.constraints) {
     const bool known = std::any_of(outputs.begin(), outputs.end(), [&](const OutputSpec& spec) {
@@ -142,7 +142,7 @@ FittedOutput FitOutput(const OutputSpec& spec, const OutputSample& sample,
   const int group_count = groups.empty() ? 0 : groups.back() + 1;
   const GpPriors priors = PriorsFor(spec, group_count, options);
   std::vector<Warp> warps = {Warp::kNone};
-  if (!spec.acceptance) warps = PlausibleWarps(sample.y);
+  if (!spec.acceptance && spec.may_warp) warps = PlausibleWarps(sample.y);
   FittedOutput best;
   double best_density = std::numeric_limits<double>::infinity();
   for (Warp warp : warps) {

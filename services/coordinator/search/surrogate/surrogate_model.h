@@ -25,6 +25,7 @@ struct OutputSpec {
   double sign = 1;
   bool objective = false;
   bool acceptance = false;  // of tools: no metric
+  bool may_warp = true;     // logarithms may be tried
 };
 
 // What a fit decides about one output; everything else follows from the records.
