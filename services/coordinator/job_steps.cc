@@ -1,6 +1,7 @@
 // The steps of a job: preparation, references, the search, verification of the front.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -29,7 +30,12 @@ std::shared_ptr<const flow::FlowPlan> BuiltinPlan(std::vector<FlowTask> tasks,
   flow::FlowContext context;
   context.input_ports = std::move(inputs);
   auto plan = flow::FlowPlan::Make(flow, context);
-  return plan.ok() ? *plan : nullptr;
+  if (!plan.ok()) {
+    std::fprintf(stderr, "a built-in flow is malformed: %s\n",
+                 std::string(plan.status().message()).c_str());
+    std::abort();
+  }
+  return *plan;
 }
 
 // The last artifact on a port along the flow: "lower_rtl.rtl" for "rtl".
@@ -46,11 +52,10 @@ std::string LastOnPort(const Flow& flow, const std::map<std::string, std::string
 
 ExplorationLoop::ExplorationLoop(ExplorationDependencies dependencies)
     : dependencies_(std::move(dependencies)),
-      preparation_plan_(BuiltinPlan(
-          {Node("describe", "describe"),
-           Node("check_dataset", "check_dataset", {{"normalization", "= Normalization"}}),
-           Node(kFloatNetwork, "evaluate", {{"arithmetic", "float"}})},
-          {"onnx", "npz"})),
+      preparation_plan_(
+          BuiltinPlan({Node("describe", "describe"), Node("check_dataset", "check_dataset"),
+                       Node(kFloatNetwork, "evaluate", {{"arithmetic", "float"}})},
+                      {"onnx", "npz"})),
       simulation_plan_(
           BuiltinPlan({Node("simulate", "simulate")}, {"rtl", "design", "network", "dataset"})),
       test_plan_(BuiltinPlan({Node("test", "evaluate")}, {"network", "dataset"})) {}

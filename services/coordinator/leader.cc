@@ -29,6 +29,11 @@ void Leader::Stop() {
   arrived_.notify_all();
   if (thread_.joinable()) thread_.join();
   pool_.reset();  // queued suggestions run out before what they post to goes
+  RefuseAll();
+}
+
+// Once stopping: whoever still waits is told.
+void Leader::RefuseAll() {
   std::vector<Mail> mail;
   std::vector<Poll> polls;
   {
@@ -120,12 +125,13 @@ void Leader::Loop() {
       std::unique_lock lock(mutex_);
       arrived_.wait_for(lock, std::chrono::milliseconds(options_.tick_ms),
                         [this] { return stopping_ || !mail_.empty() || !new_polls_.empty(); });
-      if (stopping_) return;
+      if (stopping_) break;
       mail.swap(mail_);
       polls.swap(new_polls_);
     }
     RunTurn(std::move(mail), std::move(polls));
   }
+  RefuseAll();
 }
 
 void Leader::RunTurn(std::vector<Mail> mail, std::vector<Poll> new_polls) {
@@ -151,7 +157,8 @@ void Leader::RunTurn(std::vector<Mail> mail, std::vector<Poll> new_polls) {
   if (!changes_.empty()) {
     const auto start = std::chrono::steady_clock::now();
     committed = dependencies_.store->Commit(changes_);
-    commit_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    commit_seconds_ +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ++commits_;
     committed_changes_ += static_cast<int64_t>(changes_.size());
   }
@@ -162,10 +169,10 @@ void Leader::RunTurn(std::vector<Mail> mail, std::vector<Poll> new_polls) {
       }
     }
   }
-  const absl::Status told =
-      committed.ok() ? committed
-                     : absl::UnavailableError("the coordinator could not write to its database; "
-                                              "the call may be repeated");
+  const absl::Status told = committed.ok() ? committed
+                                           : absl::UnavailableError(
+                                                 "the coordinator could not write to its database; "
+                                                 "the call may be repeated");
   for (const auto& answer : answers) answer(told);
   UpdateStatus();
   if (!committed.ok()) Recover(committed);

@@ -26,8 +26,8 @@ namespace dovetail {
 
 struct LeaderOptions {
   dispatch::DispatchOptions dispatch;
-  std::string address;          // told to standbys and written to the store
-  int64_t tick_ms = 50;         // longest turn without mail
+  std::string address;   // told to standbys and written to the store
+  int64_t tick_ms = 50;  // longest turn without mail
   int search_threads = 1;
   int64_t reload_backoff_ms = 500;
 };
@@ -105,6 +105,7 @@ class Leader {
   void ServePolls(std::vector<std::function<void(const absl::Status&)>>& answers);
   void Recover(const absl::Status& cause);
   void UpdateStatus();
+  void RefuseAll();
 
   const LeaderOptions options_;
   ExplorationDependencies dependencies_;

@@ -84,7 +84,8 @@ void AddOptions(CLI::App& app, Options& options) {
 
 absl::Status Serve(const Options& options) {
   if (5 * options.heartbeat_seconds > options.lease_seconds) {
-    return absl::InvalidArgumentError("--heartbeat-seconds is more than a fifth of --lease-seconds");
+    return absl::InvalidArgumentError(
+        "--heartbeat-seconds is more than a fifth of --lease-seconds");
   }
   static const SystemClock clock;
   ASSIGN_OR_RETURN_WITH(const std::unique_ptr<ArtifactStore> artifacts,
@@ -133,9 +134,9 @@ absl::Status Serve(const Options& options) {
   RETURN_IF_ERROR(leader.Start());
   rpc::ServerOptions serving;
   serving.tls = options.tls;
-  ASSIGN_OR_RETURN(const auto server,
-                   rpc::RpcServer::Start(options.listen, serving,
-                                         {&exploration, &workers, &artifact_service}));
+  ASSIGN_OR_RETURN(
+      const auto server,
+      rpc::RpcServer::Start(options.listen, serving, {&exploration, &workers, &artifact_service}));
   Log(LogLevel::kInfo, "serving",
       {{"address", server->address()},
        {"metrics_port", metrics_server == nullptr ? 0 : metrics_server->port()}});

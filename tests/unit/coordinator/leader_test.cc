@@ -92,8 +92,9 @@ JobSpec MakeSpec() {
   spec.flow.tasks = {node("prune", {{"rate", "= rate"}}),
                      node("quantize", {{"weight_bits", "= bits"}}), node("evaluate"),
                      node("lower_rtl"), node("synthesize")};
-  spec.space.variables = {{.name = "rate", .type = VariableType::kContinuous, .min = 0, .max = 0.95},
-                          {.name = "bits", .type = VariableType::kInteger, .min = 3, .max = 8}};
+  spec.space.variables = {
+      {.name = "rate", .type = VariableType::kContinuous, .min = 0, .max = 0.95},
+      {.name = "bits", .type = VariableType::kInteger, .min = 3, .max = 8}};
   spec.objectives = {{"accuracy", Goal::kMaximize}, {"lut", Goal::kMinimize}};
   Constraint floor;
   floor.metric = "accuracy";
@@ -148,6 +149,15 @@ class LeaderTest : public ::testing::Test {
     return answer.get();
   }
 
+  std::vector<Trial> Trials(int64_t job_id) {
+    return store_->ListTrials({.job_id = job_id}).value_or(std::vector<Trial>());
+  }
+  std::vector<store::EventRecord> Events(int64_t job_id) {
+    return store_->ListEvents(job_id, 0, 0).value_or(std::vector<store::EventRecord>());
+  }
+
+  std::string Message(int64_t job_id) { return store_->GetJob(job_id)->message; }
+
   JobState WaitForEnd(int64_t job_id) {
     while (true) {
       const auto job = store_->GetJob(job_id);
@@ -159,7 +169,7 @@ class LeaderTest : public ::testing::Test {
   void WaitForTrials(int64_t job_id, int count) {
     while (true) {
       int finished = 0;
-      for (const Trial& trial : store_->ListTrials({.job_id = job_id}).value()) {
+      for (const Trial& trial : Trials(job_id)) {
         finished += trial.number > 0 && IsTerminal(trial.state);
       }
       if (finished >= count) return;
@@ -168,7 +178,7 @@ class LeaderTest : public ::testing::Test {
   }
   std::vector<Point> Points(int64_t job_id) {
     std::vector<Point> points;
-    for (const Trial& trial : store_->ListTrials({.job_id = job_id}).value()) {
+    for (const Trial& trial : Trials(job_id)) {
       if (trial.number > 0) points.push_back(trial.point);
     }
     return points;
@@ -176,13 +186,13 @@ class LeaderTest : public ::testing::Test {
   // Every trial there once, ended, with an event for its end; numbers without gaps.
   void CheckTrials(int64_t job_id, int count) {
     std::map<int, int> ends;
-    for (const auto& event : store_->ListEvents(job_id, 0, 0).value()) {
+    for (const auto& event : Events(job_id)) {
       if (event.type == "trial_finished") {
         ++ends[static_cast<int>(event.payload["trial"].AsNumber())];
       }
     }
     int number = 0;
-    for (const Trial& trial : store_->ListTrials({.job_id = job_id}).value()) {
+    for (const Trial& trial : Trials(job_id)) {
       EXPECT_TRUE(IsTerminal(trial.state)) << trial.number;
       EXPECT_EQ(ends[trial.number], 1) << trial.number;
       if (trial.number > 0) {
@@ -204,10 +214,10 @@ TEST_F(LeaderTest, JobRunsFromSubmissionToVerifiedFront) {
   ASSERT_OK(leader->Start());
   FakeWorkers workers(leader.get(), artifacts_.get(), 2);
   const int64_t job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   CheckTrials(job, 12);
   int verified = 0;
-  for (const Trial& trial : store_->ListTrials({.job_id = job}).value()) {
+  for (const Trial& trial : Trials(job)) {
     for (const Design& design : trial.designs) {
       verified += trial.number > 0 && design.measurement.Has("mismatched_vectors") &&
                   design.measurement.Has("test_accuracy");
@@ -224,9 +234,9 @@ TEST_F(LeaderTest, TrialBelowTheAccuracyFloorNeverPaysForSynthesis) {
   ASSERT_OK(leader->Start());
   FakeWorkers workers(leader.get(), artifacts_.get(), 2);
   const int64_t job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   int infeasible = 0;
-  for (const Trial& trial : store_->ListTrials({.job_id = job}).value()) {
+  for (const Trial& trial : Trials(job)) {
     if (trial.state != TrialState::kInfeasible) continue;
     ++infeasible;
     ASSERT_EQ(trial.designs.size(), 1u);
@@ -260,7 +270,7 @@ TEST_F(LeaderTest, RestartedCoordinatorGoesOnWithTheJob) {
   auto leader = MakeLeader();
   ASSERT_OK(leader->Start());
   FakeWorkers workers(leader.get(), artifacts_.get(), 2);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   CheckTrials(job, 30);
 }
 
@@ -273,7 +283,7 @@ TEST_F(LeaderTest, LostDatabaseConnectionsLoseNoTrialAndDoubleNone) {
   FakeWorkers workers(leader.get(), artifacts_.get(), 3);
   int64_t job = -1;
   while (job < 0) job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   CheckTrials(job, 30);
 }
 
@@ -281,10 +291,11 @@ TEST_F(LeaderTest, WorkersThatDieLoseNothing) {
   std::atomic<int> count = 0;
   auto leader = MakeLeader();
   ASSERT_OK(leader->Start());
-  FakeWorkers workers(leader.get(), artifacts_.get(), 3,
-                      [&](const dispatch::Assignment&, ActionResult&) { return ++count % 11 != 0; });
+  FakeWorkers workers(
+      leader.get(), artifacts_.get(), 3,
+      [&](const dispatch::Assignment&, ActionResult&) { return ++count % 11 != 0; });
   const int64_t job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   CheckTrials(job, 12);
 }
 
@@ -301,9 +312,9 @@ TEST_F(LeaderTest, RefusedConfigurationIsInfeasibleAndABugIsAbandoned) {
                         return true;
                       });
   const int64_t job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   std::map<TrialState, int> states;
-  for (const Trial& trial : store_->ListTrials({.job_id = job}).value()) {
+  for (const Trial& trial : Trials(job)) {
     if (trial.number <= 0) continue;
     ++states[trial.state];
     const double bits = trial.point.at("bits").AsNumber();
@@ -346,9 +357,9 @@ TEST_F(LeaderTest, MismatchInSimulationTakesTheDesignOffTheFront) {
                         return true;
                       });
   const int64_t job = Submit(*leader);
-  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+  ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
   int mismatched = 0;
-  for (const Trial& trial : store_->ListTrials({.job_id = job}).value()) {
+  for (const Trial& trial : Trials(job)) {
     for (const Design& design : trial.designs) {
       if (trial.number <= 0 || design.measurement.Get("mismatched_vectors") == 0) continue;
       ++mismatched;
@@ -370,7 +381,7 @@ TEST_F(LeaderTest, FixedLagGivesTheSameTrialsHoweverManyWorkersThereAre) {
     ASSERT_OK(leader->Start());
     FakeWorkers workers(leader.get(), artifacts_.get(), worker_count);
     const int64_t job = Submit(*leader);
-    ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+    ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
     runs.push_back(Points(job));
   }
   EXPECT_EQ(runs[0], runs[1]);
@@ -398,7 +409,7 @@ TEST_F(LeaderTest, FixedLagGivesTheSameTrialsAcrossRestarts) {
       ASSERT_OK(leader->Start());
       workers = std::make_unique<FakeWorkers>(leader.get(), artifacts_.get(), 2);
     }
-    ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded);
+    ASSERT_EQ(WaitForEnd(job), JobState::kSucceeded) << Message(job);
     runs.push_back(Points(job));
   }
   EXPECT_EQ(runs[0], runs[1]);
