@@ -332,7 +332,7 @@ TEST_P(StoreContractTest, OnlyReusableFinishedActionsAreFound) {
   for (const ActionRecord& record : found) {
     scopes.push_back(record.action.parameters["scope"].AsString());
   }
-  EXPECT_THAT(scopes, ::testing::UnorderedElementsAre("unfinished", "infeasible"));
+  EXPECT_THAT(scopes, ::testing::UnorderedElementsAre("infeasible"));
 }
 
 TEST_P(StoreContractTest, AttemptsAreListedRising) {

@@ -41,6 +41,9 @@ class FlowPlan {
                                                               const FlowContext& context);
   virtual ~FlowPlan() = default;
   virtual const Flow& flow() const = 0;
+  // True where each metric is final once measured: no branch may lead back, no fork may measure it
+  // again. Then a broken constraint may end a trial before its flow has ended.
+  virtual bool measures_once() const = 0;
   // Graphviz DOT.
   virtual std::string ToDot() const = 0;
 };
@@ -59,7 +62,9 @@ struct TaskRequest {
 struct FlowOutcome {
   TrialState state = TrialState::kRunning;  // terminal once the flow has ended
   std::string message;                      // why it ended so; names the task
-  std::vector<Design> designs;              // feasibility is judged by the caller
+  // One per surviving path; feasibility is judged by the caller. Of an infeasible or stopped trial:
+  // what it had measured until then, some metrics missing.
+  std::vector<Design> designs;
   Value realised_cfg;
 };
 

@@ -52,6 +52,12 @@ int Plan::FindNode(const std::string& name) const {
   return it == index_.end() ? kNone : it->second;
 }
 
+bool Plan::measures_once() const {
+  return std::none_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return node.kind == NodeKind::kBranch || node.kind == NodeKind::kFork;
+  });
+}
+
 class PlanBuilder {
  public:
   explicit PlanBuilder(Plan& plan) : plan_(plan) {}

@@ -80,6 +80,7 @@ struct Node {
 class Plan : public FlowPlan {
  public:
   const Flow& flow() const override { return flow_; }
+  bool measures_once() const override;
   std::string ToDot() const override;
 
   const FlowContext& context() const { return context_; }

@@ -161,10 +161,9 @@ class MemoryStore : public Store {
       const auto it = db_->actions.find(key);
       if (it == db_->actions.end()) continue;
       const ActionRecord& record = it->second;
-      if (record.finished && !(record.action.cacheable && IsReusable(record.result.outcome))) {
-        continue;
+      if (record.finished && record.action.cacheable && IsReusable(record.result.outcome)) {
+        found.push_back(record);
       }
-      found.push_back(record);
     }
     return found;
   }

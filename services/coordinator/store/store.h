@@ -147,7 +147,7 @@ class Store {
 
   virtual absl::StatusOr<LeaderState> Load() = 0;
 
-  // Of finished actions only those are returned whose result may be reused.
+  // Those that have finished with a result that may be reused; not the others.
   virtual absl::StatusOr<std::vector<ActionRecord>> FindActions(
       const std::vector<std::string>& keys) = 0;
 

@@ -257,8 +257,8 @@ absl::StatusOr<std::vector<ActionRecord>> PostgresStore::FindActions(
     const std::vector<std::string>& keys) {
   return Select<ActionRecord>(
       "SELECT to_jsonb(a) FROM actions a "
-      "WHERE key IN (SELECT jsonb_array_elements_text($1::jsonb)) AND (NOT finished OR "
-      "(cacheable AND outcome IN ('ok', 'constraint', 'infeasible'))) ORDER BY key COLLATE \"C\"",
+      "WHERE key IN (SELECT jsonb_array_elements_text($1::jsonb)) AND finished AND "
+      "cacheable AND outcome IN ('ok', 'constraint', 'infeasible') ORDER BY key COLLATE \"C\"",
       ToJsonb(Value::List(keys.begin(), keys.end())));
 }
 

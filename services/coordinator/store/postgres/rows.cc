@@ -63,11 +63,11 @@ const Table& JobsTable() {
 }
 
 const Table& TrialsTable() {
-  static const Table table = {
-      "trials",
-      {"job_id", "number"},
-      {"job_id", "number", "reference", "state", "point", "realised_cfg", "suggested_from_event",
-       "suggestion_info", "message", "tool_seconds", "created_ms", "finished_ms", "finished_event"}};
+  static const Table table = {"trials",
+                              {"job_id", "number"},
+                              {"job_id", "number", "reference", "state", "point", "realised_cfg",
+                               "suggested_from_event", "suggestion_info", "message", "tool_seconds",
+                               "created_ms", "finished_ms", "finished_event"}};
   return table;
 }
 

@@ -99,7 +99,7 @@ std::vector<BadFlow> BadFlows() {
        "a",
        "did you mean \"rate\""},
       {"WrongType", {MakeTask("a", "prune", {{"rate", "x"}})}, {}, "a", "is a number"},
-      {"MissingParameter", {MakeTask("a", "prune")}, {}, "a", "\"rate\" (number) is missing"},
+      {"MissingParameter", {MakeTask("a", "prune")}, {}, "a", "parameter \"rate\" (number"},
       {"BadExpression", {MakeTask("a", "prune", {{"rate", "= 1 +"}})}, {}, "a", "rate"},
       {"UnknownName", {MakeTask("a", "prune", {{"rate", "= ratio"}})}, {}, "a", "\"ratio\""},
       {"MetricOfLaterTask",
