@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -50,7 +51,7 @@ absl::Status WriteBytes(const std::string& file, const void* data, size_t size) 
 }
 
 absl::StatusOr<double> Compile(const SimulationRequest& request, const SimulationOptions& options) {
-  const std::string& directory = options.scratch_directory;
+  const std::string directory = std::filesystem::absolute(options.scratch_directory).string();
   std::map<std::string, std::string> values;
   values["TOP"] = request.top;
   values["X_BITS"] = absl::StrCat(TotalBits(request.inputs));
@@ -103,7 +104,7 @@ struct Traces {
 
 absl::StatusOr<Traces> Run(const SimulationRequest& request, const SimulationOptions& options,
                            int64_t count, int64_t drain) {
-  const std::string& directory = options.scratch_directory;
+  const std::string directory = std::filesystem::absolute(options.scratch_directory).string();
   std::vector<uint32_t> inputs;
   for (int64_t k = 0; k < count; ++k) {
     const std::vector<uint32_t> words =

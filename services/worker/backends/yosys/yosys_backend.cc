@@ -85,7 +85,10 @@ struct Job {
 class Runner {
  public:
   Runner(const YosysOptions& options, std::string version)
-      : options_(options), version_(std::move(version)), cache_(options.cache_directory) {}
+      : options_(options),
+        directory_(std::filesystem::absolute(options.scratch_directory).string()),
+        version_(std::move(version)),
+        cache_(options.cache_directory) {}
 
   std::string KeyOf(const std::string& text) const {
     return Sha256Hex(
@@ -101,7 +104,7 @@ class Runner {
   }
 
   std::string File(const std::string& name) const {
-    return absl::StrCat(options_.scratch_directory, "/", name);
+    return absl::StrCat(directory_, "/", name);
   }
   std::string NetlistFile(const Job& job) const { return File(job.name + ".json"); }
 
@@ -130,8 +133,8 @@ class Runner {
     const std::string script_file = File(job.name + ".ys");
     RETURN_IF_ERROR(WriteFile(script_file, script));
     const sandbox::CommandSpec spec{.argv = {options_.program, "-q", script_file},
-                                    .working_directory = options_.scratch_directory,
-                                    .writable = {options_.scratch_directory},
+                                    .working_directory = directory_,
+                                    .writable = {directory_},
                                     .timeout_ms = options_.timeout_ms};
     ASSIGN_OR_RETURN(const sandbox::CommandResult result, RunTool("yosys", spec));
     job.cpu_seconds = result.cpu_seconds;
@@ -141,6 +144,7 @@ class Runner {
   }
 
   const YosysOptions& options_;
+  std::string directory_;
   std::string version_;
   ContentCache cache_;
 };
