@@ -14,6 +14,9 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // While nothing is feasible: what spread is worth beside log probability.
 constexpr double kExplorationWeight = 0.1;
+// Of labels -1 (refused) and +1: above this a point counts as accepted. A little to the safe side:
+// a refusal costs a trial and teaches no values.
+constexpr double kAccepted = 0.2;
 constexpr int kMaxFront = 60;  // points that boxes are built from
 
 std::vector<Goal> AllMinimised(size_t count) { return std::vector<Goal>(count, Goal::kMinimize); }
@@ -73,7 +76,7 @@ void CandidateScorer::SplitConstraints(const Problem& problem) {
   }
   for (size_t k = 0; k < model_->outputs().size(); ++k) {
     if (model_->outputs()[k].acceptance)
-      intervals_.push_back({static_cast<int>(k), 0.0, kInfinity});
+      intervals_.push_back({static_cast<int>(k), kAccepted, kInfinity});
   }
 }
 
