@@ -20,6 +20,7 @@ class GraphBuilder {
     RETURN_IF_ERROR(AddLabelledEdges());
     for (size_t i = 0; i < nodes_.size(); ++i) RETURN_IF_ERROR(AddWaits(static_cast<int>(i)));
     RETURN_IF_ERROR(CloseForks());
+    RETURN_IF_ERROR(CheckJoins());
     Link();
     RETURN_IF_ERROR(SetRules());
     RETURN_IF_ERROR(CheckReachable());
@@ -46,6 +47,13 @@ class GraphBuilder {
   bool IsTarget(int node) const {
     return std::any_of(edges_.begin(), edges_.end(),
                        [&](const Edge& edge) { return edge.to == node && !edge.label.empty(); });
+  }
+
+  // A branch or fork further up the list leads to it: it begins a way of its own.
+  bool BeginsWay(int node) const {
+    return std::any_of(edges_.begin(), edges_.end(), [&](const Edge& edge) {
+      return edge.to == node && !edge.label.empty() && edge.from < node;
+    });
   }
 
   absl::Status AddLabelledEdges() {
@@ -79,9 +87,9 @@ class GraphBuilder {
         waits.insert(index_.at(input.task));
       }
     }
-    const bool is_target = IsTarget(i);
     if (waits.empty() && node.kind == NodeKind::kReduce) return absl::OkStatus();  // CloseForks
-    if (waits.empty() && (!is_target || node.kind == NodeKind::kJoin)) {
+    // The head of a loop, led back to from further down, also follows the task before it.
+    if (waits.empty() && (!IsTarget(i) || (node.kind == NodeKind::kJoin && !BeginsWay(i)))) {
       if (i == 0 || from_start) {
         edges_.push_back({kStart, i, ""});
       } else if (!EndsLine(nodes_[i - 1].kind)) {
@@ -142,6 +150,21 @@ class GraphBuilder {
                                         [&](const Edge& edge) { return edge.from == end; });
         if (loose && LeadsForward(fork, end)) edges_.push_back({end, i, ""});
       }
+    }
+    return absl::OkStatus();
+  }
+
+  // A way that ends just before a join most likely was meant to lead into it.
+  absl::Status CheckJoins() const {
+    for (int i = 1; i < static_cast<int>(nodes_.size()); ++i) {
+      if (nodes_[i].kind != NodeKind::kJoin || !nodes_[i].task->after.empty()) continue;
+      const bool loose = !EndsLine(nodes_[i - 1].kind) &&
+                         std::none_of(edges_.begin(), edges_.end(),
+                                      [&](const Edge& edge) { return edge.from == i - 1; });
+      if (!loose) continue;
+      return Error(i, absl::StrCat("\"", nodes_[i - 1].task->name,
+                                   "\" before it leads nowhere: name in \"after\" all tasks whose "
+                                   "ways meet here"));
     }
     return absl::OkStatus();
   }
