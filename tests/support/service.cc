@@ -1,6 +1,7 @@
 #include "tests/support/service.h"
 
 #include <fcntl.h>
+#include <grpcpp/channel.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>

@@ -1,37 +1,18 @@
 #include "common/telemetry/metrics.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/support/http_get.h"
 #include "tests/support/status_matchers.h"
 
 namespace dovetail {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::HttpGet;
 using testing::StatusIs;
-
-std::string HttpGet(int port, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return "";
-  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
-  EXPECT_EQ(write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
-  std::string answer;
-  char block[4096];
-  for (ssize_t got; (got = read(fd, block, sizeof(block))) > 0;) answer.append(block, got);
-  close(fd);
-  return answer;
-}
 
 TEST(MetricsTest, AScrapeSeesCountersGaugesAndHistograms) {
   MetricsRegistry registry;
