@@ -8,7 +8,9 @@
 #include "common/base/status_macros.h"
 #include "services/coordinator/search/space/space.h"
 #include "services/coordinator/search/strategy.h"
+#include "services/coordinator/search/strategy/evolution_strategies.h"
 #include "services/coordinator/search/strategy/gp_strategy.h"
+#include "services/coordinator/search/strategy/metaml_strategy.h"
 #include "services/coordinator/search/strategy/sampling_strategies.h"
 
 namespace dovetail::search {
@@ -30,6 +32,15 @@ const std::vector<Entry>& Entries() {
        &MakeSobolStrategy},
       {{"grid", "every combination of levels, in order", "full factorial design"},
        &MakeGridStrategy},
+      {{"nsga2", "steady-state genetic search with domination ranks and crowding",
+        "Deb et al. 2002"},
+       &MakeNsga2Strategy},
+      {{"regularized_evolution", "mutates the best of a sample of the youngest trials",
+        "Real et al. 2019"},
+       &MakeRegularizedEvolutionStrategy},
+      {{"metaml", "the ancestor's setting: one score, Matern-5/2, upper confidence bound",
+        "Que et al. 2025"},
+       &MakeMetamlStrategy},
   };
   return *entries;
 }
