@@ -149,7 +149,8 @@ void ExplorationLoop::EndTaskRun(JobRuntime& job, TrialRuntime& trial, int task_
 
   (void)trial.execution->Tell(task_run, result);
   if (trial.trial.number <= 0 || trial.execution->finished()) return;
-  // What the front cannot take never pays for synthesis.
+  // What the front cannot take never pays for synthesis; a loop may still mend it.
+  if (!job.plan->measures_once()) return;
   if (std::string broken = BrokenConstraint(job.constraints, trial.measurement); !broken.empty()) {
     Design design;
     design.measurement = trial.measurement;
