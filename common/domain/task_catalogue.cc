@@ -90,12 +90,18 @@ std::vector<TaskInfo> MakeCatalogue() {
                       {"activation_bits", "integer", 6, "bits", "of layer results"},
                       {"input_bits", "integer", 0, "bits",
                        "of the network's input; 0: two more than activation_bits, at least 8"},
+                      {"bits", "string", "uniform", "",
+                       "uniform: the widths above; trainable: fraction bits of each weight, "
+                       "result channel and input feature are learnt (needs 30 epochs or more)"},
+                      {"resource_weight", "number", 1e-6, "nats per bit operation",
+                       "bits: trainable: price of hardware against the loss, 1e-7 to 1e-4"},
                       {"epochs", "integer", 15, "epochs",
                        "of quantisation-aware retraining; 0: none"},
                       kBatchSize,
                       {"learning_rate", "number", 0.002, "", "the highest of the schedule"}},
        .metrics = {"float_validation_accuracy", "validation_accuracy", "validation_loss",
-                   "train_loss", "kept_fraction", "epochs_run"},
+                   "train_loss", "kept_fraction", "epochs_run", "effective_bit_operations",
+                   "mean_weight_bits"},
        .capabilities = {"train"},
        .uses_seed = true});
   all.push_back(

@@ -111,6 +111,81 @@ void DenseNet<T>::LoadTile(absl::Span<const float* const> rows) {
       for (int i = 0; i < n; ++i) tile[int64_t{i} * kTile + r] = 0;
     }
   }
+  if (!learns_bits_) return;
+  using L = Lanes<T>;
+  std::copy(tile, tile + int64_t{n} * kTile, raw_input_.data());
+  for (int64_t k = 0; k < int64_t{n} * kTile; k += L::kCount) {
+    const auto& type = ForRow(input_type_, static_cast<int>(k / kTile));
+    L::Store(tile + k, type.Apply(L::Load(tile + k)));
+  }
+}
+
+template <typename T>
+void DenseNet<T>::SetInputTypes(const std::vector<Quantizer>& types) {
+  learns_bits_ = true;
+  input_type_ = SpreadOverLanes<T>({types});
+  raw_input_.Resize(int64_t{kTile} * model_.input_count);
+  dinput_.Resize(int64_t{kTile} * model_.input_count);
+}
+
+template <typename T>
+void DenseNet<T>::SetResultTypes(size_t stage, const std::vector<Quantizer>& types) {
+  stages_[stage].activation_type = SpreadOverLanes<T>({types});
+  stages_[stage].largest.resize(types.size(), 0.0);
+}
+
+template <typename T>
+const std::vector<double>& DenseNet<T>::BitGradient(int stage) const {
+  return stage < 0 ? input_bit_gradient_ : stages_[stage].bit_gradient;
+}
+
+template <typename T>
+std::vector<double> DenseNet<T>::TakeLargest(size_t stage) {
+  std::vector<double> largest(stages_[stage].n_out, 0.0);
+  largest.swap(stages_[stage].largest);
+  return largest;
+}
+
+// With q(x) the cast of x to f fraction bits, the error q(x) - x shrinks as 2^-f, so
+// d q / d f = ln 2 (x - q(x)). Source: Sun et al. 2024 (arXiv 2405.00645), HGQ, equation 15.
+template <typename T>
+void DenseNet<T>::ObserveResults(Stage& stage) {
+  if (stage.largest.empty()) return;
+  using L = Lanes<T>;
+  for (int j = 0; j < stage.n_out; ++j) {
+    const LaneQuantizer<T>& type = ForRow(stage.activation_type, j);
+    const T* z = stage.z.data() + int64_t{j} * kTile;
+    const T* y = stage.y.data() + int64_t{j} * kTile;
+    const T* dy = stage.dz.data() + int64_t{j} * kTile;
+    auto sum = L::Zero();
+    auto top = L::Zero();
+    for (int v = 0; v < kTile; v += L::kCount) {
+      const auto value = L::Load(z + v);
+      top = L::Max(top, value);
+      const auto clipped = L::Min(L::Max(value, L::Zero()), type.high);
+      sum = L::Fma(L::Load(dy + v), L::Sub(clipped, L::Load(y + v)), sum);
+    }
+    alignas(64) T lanes[L::kCount];
+    L::Store(lanes, sum);
+    for (const T lane : lanes) stage.bit_gradient[j] += M_LN2 * lane;
+    L::Store(lanes, top);
+    for (const T lane : lanes) stage.largest[j] = std::max<double>(stage.largest[j], lane);
+  }
+}
+
+template <typename T>
+void DenseNet<T>::ObserveInputs() {
+  MultiplyRows<T>(stages_[0].by_input, stages_[0].weights_by_input.data(), nullptr,
+                  stages_[0].dz.data(), dinput_.data());
+  for (int i = 0; i < model_.input_count; ++i) {
+    const int64_t row = int64_t{i} * kTile;
+    double sum = 0;
+    for (int r = 0; r < kTile; ++r) {
+      const double error = double{raw_input_.data()[row + r]} - input_.data()[row + r];
+      sum += dinput_.data()[row + r] * error;
+    }
+    input_bit_gradient_[i] += M_LN2 * sum;
+  }
 }
 
 template <typename T>
@@ -208,10 +283,12 @@ template <typename T>
 void DenseNet<T>::Backward() {
   for (size_t s = stages_.size(); s-- > 0;) {
     Stage& stage = stages_[s];
+    if (learns_bits_) ObserveResults(stage);
     GateGradient(stage);
     const T* x = s == 0 ? input_.data() : stages_[s - 1].y.data();
     AccumulateGradient<T>(stage.by_output, x, stage.dz.data(), stage.gradient.data(),
                           stage.bias_gradient.data());
+    if (s == 0 && learns_bits_) ObserveInputs();
     if (s == 0) break;
     MultiplyRows<T>(stage.by_input, stage.weights_by_input.data(), nullptr, stage.dz.data(),
                     stages_[s - 1].dz.data());
@@ -223,7 +300,9 @@ LossSum DenseNet<T>::Train(absl::Span<const float* const> rows, absl::Span<const
   for (Stage& stage : stages_) {
     stage.gradient.Fill(0);
     stage.bias_gradient.Fill(0);
+    stage.bit_gradient.assign(stage.n_out, 0.0);
   }
+  input_bit_gradient_.assign(model_.input_count, 0.0);
   const T scale = static_cast<T>(1.0 / static_cast<double>(rows.size()));
   LossSum sum;
   for (size_t first = 0; first < rows.size(); first += kTile) {

@@ -30,6 +30,16 @@ class DenseNet final : public GradientNet {
   void TakeGradient(std::vector<float>& gradient) override;
   LossSum Evaluate(absl::Span<const float* const> rows, absl::Span<const int32_t> labels) override;
 
+  // What learning of bit widths needs: casts that change every step, one per channel, and how the
+  // loss changes with their fraction bits. SetResultTypes: of the relu of a stage.
+  void SetInputTypes(const std::vector<Quantizer>& types);
+  void SetResultTypes(size_t stage, const std::vector<Quantizer>& types);
+  // Of the last Train, per channel: d loss / d fraction bits of the stage's relu results; stage -1:
+  // of the input.
+  const std::vector<double>& BitGradient(int stage) const;
+  // Largest relu result (before its cast) per channel since the last call.
+  std::vector<double> TakeLargest(size_t stage);
+
   // [rows x output_count] logits.
   std::vector<T> Logits(absl::Span<const float* const> rows);
 
@@ -47,11 +57,13 @@ class DenseNet final : public GradientNet {
     std::vector<T> bias;
     std::vector<LaneQuantizer<T>> result_type;
     std::vector<LaneQuantizer<T>> activation_type;
-    AlignedArray<T> z;              // before any cast
-    AlignedArray<T> y;              // the stage's result
-    AlignedArray<T> dz;             // loss gradient of z
-    AlignedArray<T> gradient;       // lanes per entry
-    AlignedArray<T> bias_gradient;  // lanes per output
+    AlignedArray<T> z;                 // before any cast
+    AlignedArray<T> y;                 // the stage's result
+    AlignedArray<T> dz;                // loss gradient of z
+    AlignedArray<T> gradient;          // lanes per entry
+    AlignedArray<T> bias_gradient;     // lanes per output
+    std::vector<double> bit_gradient;  // per output, where bits are learnt
+    std::vector<double> largest;
   };
 
   void NumberStage(size_t s, absl::Span<const uint8_t> is_kept);
@@ -61,12 +73,20 @@ class DenseNet final : public GradientNet {
   // dz := gradient of z from the gradient of y that stands in dz.
   void GateGradient(Stage& stage);
   void Backward();
+  // Adds up bit_gradient and largest from the gradient of y that stands in dz.
+  void ObserveResults(Stage& stage);
+  void ObserveInputs();
   // Softmax cross-entropy of the last stage; its dz is the gradient times `scale`.
   LossSum Loss(absl::Span<const int32_t> labels, T scale);
 
   const DenseModel& model_;
   std::vector<Stage> stages_;
   AlignedArray<T> input_;
+  AlignedArray<T> raw_input_;  // before the cast, where there is one
+  AlignedArray<T> dinput_;
+  std::vector<LaneQuantizer<T>> input_type_;
+  std::vector<double> input_bit_gradient_;
+  bool learns_bits_ = false;
   int64_t parameter_count_ = 0;
 };
 

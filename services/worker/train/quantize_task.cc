@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "services/worker/fixedpoint/engine.h"
+#include "services/worker/train/bit_learning.h"
 #include "services/worker/train/task_support.h"
 #include "services/worker/train/training_tasks.h"
 #include "services/worker/train/type_choice.h"
@@ -11,6 +12,21 @@
 
 namespace dovetail::train {
 namespace {
+
+absl::Status CheckBitsParameter(const Value& parameters) {
+  const std::string& bits = parameters["bits"].AsString();
+  if (bits != "uniform" && bits != "trainable") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no bits \"", bits, "\"; known: uniform, trainable"));
+  }
+  if (bits == "uniform") return absl::OkStatus();
+  if (!parameters["Precision"].AsString().empty()) {
+    return absl::InvalidArgumentError(
+        "bits: trainable finds the types itself: leave Precision out");
+  }
+  if (parameters["epochs"].AsNumber() >= 3) return absl::OkStatus();
+  return absl::InvalidArgumentError("bits: trainable needs at least 3 epochs, and better 30");
+}
 
 absl::Status GiveTypes(const Value& parameters, const nn::Split& train, nn::Network& network) {
   const std::string& precision = parameters["Precision"].AsString();
@@ -62,10 +78,20 @@ class QuantizeTask final : public Task {
     RETURN_IF_ERROR(CheckSplit(inputs.network, inputs.train, "train"));
     RETURN_IF_ERROR(CheckSplit(inputs.network, inputs.validation, "validation"));
     nn::Network network = inputs.network;
+    RETURN_IF_ERROR(CheckBitsParameter(context.parameters));
     RETURN_IF_ERROR(GiveTypes(context.parameters, inputs.train, network));
     TrainResult result;
     std::string trainer_name = "fixed-point engine";
-    if (options.epochs == 0) {
+    const bool learns_bits = context.parameters["bits"].AsString() == "trainable";
+    BitResult learnt;
+    if (learns_bits) {
+      const BitOptions bit_options{.resource_weight =
+                                       context.parameters["resource_weight"].AsNumber()};
+      ASSIGN_OR_RETURN(learnt,
+                       LearnBits(inputs.train, inputs.validation, options, bit_options, network));
+      result = learnt.training;
+      trainer_name = "dense";
+    } else if (options.epochs == 0) {
       RoundNetwork(network);
       ASSIGN_OR_RETURN(result.validation_accuracy,
                        EngineAccuracy(network, inputs.validation, context.thread_count));
@@ -76,6 +102,11 @@ class QuantizeTask final : public Task {
     }
     RETURN_IF_ERROR(WriteTrainedNetwork(context, "quantize", inputs, network));
     Measurement measurement = MeasureTraining(result, network, inputs.validation, trainer_name);
+    if (learns_bits) {
+      const std::string source = "dovetail bit learning";
+      measurement.Put("effective_bit_operations", learnt.effective_bit_operations, "count", source);
+      measurement.Put("mean_weight_bits", learnt.mean_weight_bits, "bits", source);
+    }
     Value types{Value::Map()};
     for (const nn::Layer& layer : network.layers) {
       for (const auto& [role, type] : layer.types) {
