@@ -125,7 +125,8 @@ std::vector<TaskInfo> MakeCatalogue() {
                                 {"ClockUncertainty", "number", 12.5, "%",
                                  "of the clock period kept free when pipelining"}},
                  .metrics = {"dsp", "latency_cycles", "initiation_interval_cycles",
-                             "estimated_critical_path_ns", "latency_ns_at_target", "adder_bits"}});
+                             "estimated_critical_path_ns", "latency_ns_at_target", "adder_bits",
+                             "lut_estimate"}});
   all.push_back({.name = "synthesize",
                  .kind = TaskKind::kTransform,
                  .purpose = "Logic synthesis of the RTL, layer by layer, out of context.",

@@ -36,6 +36,7 @@ struct LayerDesign {
   int64_t adder_count = 0;
   int64_t adder_bits = 0;  // carry bits of all adders
   int64_t register_bits = 0;
+  int64_t lut_estimate = 0;  // CountLuts
 };
 
 struct Design {
@@ -56,6 +57,7 @@ struct Design {
   int64_t AdderCount() const;
   int64_t AdderBits() const;
   int64_t RegisterBits() const;
+  int64_t LutEstimate() const;
   // Raw logits for raw inputs: the IR's own semantics, cycle-free.
   std::vector<int64_t> Evaluate(absl::Span<const int64_t> raw_inputs) const;
 };

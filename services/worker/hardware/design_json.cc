@@ -33,6 +33,7 @@ Value LayerToValue(const LayerDesign& layer) {
   value.Set("critical_path_ps", layer.schedule.critical_path_ps);
   value.Set("dsp", layer.dsp_count).Set("adders", layer.adder_count);
   value.Set("adder_bits", layer.adder_bits).Set("register_bits", layer.register_bits);
+  value.Set("lut_estimate", layer.lut_estimate);
   return value;
 }
 

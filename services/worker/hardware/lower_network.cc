@@ -6,6 +6,7 @@
 #include "common/base/status_macros.h"
 #include "services/worker/hardware/design.h"
 #include "services/worker/hardware/layer_lowering.h"
+#include "services/worker/hardware/lut_count.h"
 
 namespace dovetail::hardware {
 namespace {
@@ -90,6 +91,7 @@ void CountResources(LayerDesign& layer) {
     std::vector<int> outputs;
     for (int element : layer.output_ports) outputs.push_back(layer.output_nodes[element]);
     layer.register_bits = RegisterBits(layer.graph, outputs, layer.schedule);
+    layer.lut_estimate = CountLuts(layer.graph, outputs, layer.schedule);
     return LastUse(layer.graph, outputs, layer.schedule);
   }();
   for (size_t i = 0; i < last.size(); ++i) {
@@ -217,6 +219,12 @@ int64_t Design::RegisterBits() const {
   int64_t bits = 0;
   for (const LayerDesign& layer : layers) bits += layer.register_bits;
   return bits;
+}
+
+int64_t Design::LutEstimate() const {
+  int64_t luts = 0;
+  for (const LayerDesign& layer : layers) luts += layer.lut_estimate;
+  return luts;
 }
 
 std::vector<int64_t> Design::Evaluate(absl::Span<const int64_t> raw_inputs) const {

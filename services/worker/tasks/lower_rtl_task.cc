@@ -50,6 +50,7 @@ class LowerRtlTask : public Task {
     measurement.Put("estimated_critical_path_ns", design.critical_path_ps / 1000, "ns", timing);
     measurement.Put("latency_ns_at_target", latency * design.clock_period_ns, "ns", timing);
     measurement.Put("adder_bits", static_cast<double>(design.AdderBits()), "bits", kSource);
+    measurement.Put("lut_estimate", static_cast<double>(design.LutEstimate()), "count", kSource);
     measurement.log.Set("layers", artifact["layers"]).Set("warnings", artifact["warnings"]);
     return measurement;
   }
