@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,9 @@ namespace dovetail::fixedpoint {
 struct EngineOptions {
   int thread_count = 1;
   int64_t batch_count = 1024;  // samples in flight per thread: bounds the memory
+  // "": the best this machine has; "baseline", "avx2", "avx512", "avx512_vnni", "reference" for
+  // comparisons. Results never depend on it.
+  std::string instruction_set;
 };
 
 // Immutable after Make; Run is thread-safe.

@@ -1,13 +1,13 @@
 #include "services/worker/fixedpoint/reference_engine.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "services/worker/fixedpoint/accumulator.h"
+#include "services/worker/fixedpoint/dyadic.h"
 #include "services/worker/fixedpoint/fixed_value.h"
 #include "services/worker/fixedpoint/layer_geometry.h"
 #include "services/worker/fixedpoint/parallel.h"
@@ -44,21 +44,6 @@ struct Step {
 using RunFunction = decltype(Step::run);
 
 Wide Aligned(Wide raw, int from_bits, int to_bits) { return ShiftLeft(raw, to_bits - from_bits); }
-
-// The exact value of a double as raw * 2^-bits with the fewest bits >= 0.
-struct Dyadic {
-  Wide raw = 0;
-  int bits = 0;
-};
-Dyadic DyadicOf(double value) {
-  Dyadic dyadic;
-  while (dyadic.bits < 60 &&
-         std::ldexp(value, dyadic.bits) != std::floor(std::ldexp(value, dyadic.bits))) {
-    ++dyadic.bits;
-  }
-  dyadic.raw = static_cast<Wide>(std::floor(std::ldexp(value, dyadic.bits)));
-  return dyadic;
-}
 
 struct Matrix {
   MatrixGeometry geometry;
@@ -246,20 +231,9 @@ absl::StatusOr<RunFunction> ReluStep(const Layer& layer) {
     ASSIGN_OR_RETURN(alpha, RawParameter(layer, "alpha"));
     alpha_type = layer.types.at("alpha");
   } else if (layer.op == Op::kLeakyRelu) {
-    // The slope as the type says; without one, the attribute's double must be short.
-    const double slope = layer.attributes["alpha"].AsNumber();
-    if (const auto it = layer.types.find("alpha"); it != layer.types.end()) {
-      alpha = {FromDouble(slope, it->second.type)};
-      alpha_type = it->second;
-    } else {
-      const Dyadic exact = DyadicOf(slope);
-      if (exact.bits >= 32 || std::abs(slope) >= 1024) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("layer \"", layer.name, "\" has no type for its alpha ", slope));
-      }
-      alpha = {static_cast<int64_t>(exact.raw)};
-      alpha_type.type = {.width_bits = 48, .integer_bits = 48 - exact.bits};
-    }
+    ASSIGN_OR_RETURN(const LeakySlope slope, LeakySlopeOf(layer));
+    alpha = {slope.raw};
+    alpha_type.type = slope.type;
   }
   return [=](const Step& step, const std::vector<const Raws*>& in, Raws& out) {
     for (int64_t e = 0; e < step.element_count; ++e) {
