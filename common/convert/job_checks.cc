@@ -14,6 +14,7 @@
 #include "common/base/nearest.h"
 #include "common/base/status_macros.h"
 #include "common/convert/checks_internal.h"
+#include "common/domain/flow_library.h"
 #include "common/domain/task_info.h"
 #include "common/hardware/device_catalogue.h"
 
@@ -82,6 +83,7 @@ absl::Status CheckHardware(const JobSpec& spec) {
 
 absl::Status CheckFlow(const Flow& flow) {
   if (flow.tasks.empty()) {
+    if (!flow.name.empty()) return Wrong("flow", NamedFlow(flow.name).status().message());
     return Wrong("flow",
                  "no tasks; list them under flow.tasks, such as prune, quantize, "
                  "evaluate, lower_rtl, synthesize");

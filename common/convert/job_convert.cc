@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/convert/job_checks.h"
 #include "common/convert/value_convert.h"
+#include "common/domain/flow_library.h"
 
 namespace dovetail::convert {
 namespace {
@@ -211,6 +212,9 @@ absl::StatusOr<v1::JobSpec> JobSpecFromJson(absl::string_view json) {
 
 Flow FlowFromProto(const v1::Flow& proto) {
   Flow flow{.name = proto.name()};
+  if (proto.tasks().empty()) {  // a named flow; an unknown name is refused by CheckJobSpec
+    if (auto named = NamedFlow(proto.name()); named.ok()) flow = *std::move(named);
+  }
   for (const v1::FlowTask& task : proto.tasks()) {
     flow.tasks.push_back({.name = task.name().empty() ? task.task() : task.name(),
                           .task = task.task(),
@@ -220,7 +224,7 @@ Flow FlowFromProto(const v1::Flow& proto) {
                           .edges = {task.edges().begin(), task.edges().end()},
                           .line = task.line()});
   }
-  flow.cfg = MapFromStruct(proto.cfg());
+  for (auto& [name, value] : MapFromStruct(proto.cfg())) flow.cfg[name] = value;
   return flow;
 }
 

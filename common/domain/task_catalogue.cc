@@ -20,6 +20,52 @@ const ParameterInfo kPatience = {"patience", "integer", 0, "epochs",
 const PortInfo kNetwork = {"network", "network"};
 const PortInfo kDataset = {"dataset", "dataset"};
 
+// Their expressions are strings, with or without a leading "=".
+void AppendControlTasks(std::vector<TaskInfo>& all) {
+  all.push_back(
+      {.name = "branch",
+       .kind = TaskKind::kControl,
+       .purpose = "Take the edge of the first case whose condition holds, and change CFG.",
+       .parameters = {{"cases", "list", Value(), "",
+                       "maps {edge, if: condition, set: CFG name -> value or \"= expression\", "
+                       "reason}, tried in order"},
+                      {"otherwise", "string", Value(), "", "the edge where no case holds"},
+                      {"max_iterations", "integer", 0, "",
+                       "how often a path may take a case, then otherwise; needed on a cycle"}}});
+  all.push_back({.name = "join",
+                 .kind = TaskKind::kControl,
+                 .purpose = "Go on whichever of several ways led here; the head of a cycle."});
+  all.push_back({.name = "fork",
+                 .kind = TaskKind::kControl,
+                 .purpose = "Run every edge's way side by side, each on its own copy.",
+                 .parameters = {{"set", "map", Value(Value::Map()), "",
+                                 "branch -> map of CFG settings it starts with"}}});
+  all.push_back(
+      {.name = "reduce",
+       .kind = TaskKind::kControl,
+       .purpose = "End a fork: go on with its best branch, or keep its Pareto front.",
+       .parameters = {{"minimize", "string", "", "", "expression that scores a branch"},
+                      {"maximize", "string", "", "", "the same, the other way round"},
+                      {"require", "string", "any", "",
+                       "any: a branch that fails is left out; all: it fails the path"},
+                      {"pareto", "list", Value(Value::List()), "",
+                       "expressions, each minimised; every branch that none dominates becomes a "
+                       "design, the best score first; ends the flow"}}});
+  all.push_back({.name = "gate",
+                 .kind = TaskKind::kControl,
+                 .purpose = "Go on only where a condition holds: what fails early costs less.",
+                 .parameters = {{"pass", "string", Value(), "", "condition"},
+                                {"otherwise", "string", "infeasible", "",
+                                 "infeasible, stopped: the trial's state where it does not hold"},
+                                {"message", "string", "", "", "why, for the user"}}});
+  all.push_back(
+      {.name = "stop",
+       .kind = TaskKind::kControl,
+       .purpose = "End the way here.",
+       .parameters = {{"state", "string", "stopped", "", "stopped, succeeded, infeasible"},
+                      {"message", "string", "", "", "why, for the user"}}});
+}
+
 std::vector<TaskInfo> MakeCatalogue() {
   std::vector<TaskInfo> all;
 
@@ -151,9 +197,7 @@ std::vector<TaskInfo> MakeCatalogue() {
        .capabilities = {"verilator"},
        .tools = {"verilator"}});
 
-  for (const char* name : {"branch", "join", "fork", "reduce", "gate", "stop"}) {
-    all.push_back({.name = name, .kind = TaskKind::kControl, .purpose = "Control of the flow."});
-  }
+  AppendControlTasks(all);
   return all;
 }
 

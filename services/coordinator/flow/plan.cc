@@ -9,8 +9,8 @@
 #include "absl/strings/str_split.h"
 #include "common/base/nearest.h"
 #include "common/base/status_macros.h"
+#include "common/domain/flow_library.h"
 #include "services/coordinator/flow/control_tasks.h"
-#include "services/coordinator/flow/flow_library.h"
 #include "services/coordinator/flow/graph.h"
 #include "services/coordinator/flow/plan_checks.h"
 

@@ -56,6 +56,20 @@ TEST(JobConvertTest, SpecSurvivesTheRoundTripThroughProto) {
   EXPECT_FALSE(again.constraints[0].at_most.has_value());
 }
 
+TEST(JobConvertTest, NamedFlowBringsItsTasksAndTheJobsCfgGoesOver) {
+  v1::JobSpec job = LegalJob();
+  job.clear_references();
+  job.mutable_flow()->Clear();
+  job.mutable_flow()->set_name("gated");
+  (*job.mutable_flow()->mutable_cfg()->mutable_fields())["accuracy_floor"].set_number_value(0.6);
+  ASSERT_OK_AND_ASSIGN(const JobSpec spec, JobSpecFromProto(job));
+  EXPECT_EQ(spec.flow.tasks.size(), 6u);
+  EXPECT_EQ(spec.flow.cfg.at("accuracy_floor"), Value(0.6));
+  job.mutable_flow()->set_name("gatd");
+  EXPECT_THAT(JobSpecFromProto(job),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("did you mean \"gated\"")));
+}
+
 TEST(JobConvertTest, JsonIsCanonicalAndComesBack) {
   const v1::JobSpec job = LegalJob();
   const std::string json = JobSpecToJson(job);

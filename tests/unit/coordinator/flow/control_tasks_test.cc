@@ -250,6 +250,65 @@ TEST(JoinTest, TaskWaitingForAWayNotTakenIsAbandonedWithAdvice) {
   EXPECT_THAT(run.outcome.message, HasSubstr("put a join"));
 }
 
+std::shared_ptr<const FlowPlan> Named(const std::string& name,
+                                      const std::vector<std::string>& variables) {
+  Flow flow;
+  flow.name = name;
+  FlowContext context;
+  for (const std::string& variable : variables) context.variables.push_back(MakeVariable(variable));
+  auto plan = FlowPlan::Make(flow, context);
+  EXPECT_OK(plan);
+  return plan.ok() ? *plan : nullptr;
+}
+
+TEST(FlowLibraryTest, BottomUpPrunesTheTrainedNetworkMoreUntilTheDspsFit) {
+  FlowExecution::Start start =
+      MakeStart({{"pruning_rate", 0.2}, {"weight_bits", 6}, {"activation_bits", 6}});
+  const FlowRun run = RunFlow(
+      Named("bottom_up_dsp", {"pruning_rate", "weight_bits", "activation_bits"}),
+      [](const TaskRequest& r) {
+        ActionResult result = Succeed(r, 0.8);
+        if (r.node == "prune") {
+          result.outputs["network"] = absl::StrCat(r.parameters["rate"].AsNumber());
+        }
+        if (r.node == "lower_rtl") {
+          result.measurement.Put("dsp", r.iteration == 0 ? 80 : 20, "count", "test");
+        }
+        return result;
+      },
+      start);
+  EXPECT_THAT(NodesOf(run.requests),
+              ElementsAre("prune", "quantize", "evaluate", "lower_rtl", "prune", "quantize",
+                          "evaluate", "lower_rtl", "synthesize"));
+  EXPECT_EQ(run.requests[4].inputs.at("network"), "network0");
+  EXPECT_NEAR(run.requests[4].parameters["rate"].AsNumber(), 0.4, 1e-12);
+  EXPECT_EQ(run.outcome.state, TrialState::kSucceeded);
+  EXPECT_NEAR(run.outcome.realised_cfg["pruning_rate"].AsNumber(), 0.4, 1e-12);
+}
+
+TEST(FlowLibraryTest, OrderVariableChoosesTheWay) {
+  for (const bool prune_first : {true, false}) {
+    const Value::List order =
+        prune_first ? Value::List{"prune", "quantize"} : Value::List{"quantize", "prune"};
+    const FlowRun run = RunFlow(
+        Named("order_variable", {"order", "pruning_rate", "weight_bits", "activation_bits"}),
+        [](const TaskRequest& r) { return Succeed(r); },
+        MakeStart(
+            {{"order", order}, {"pruning_rate", 0.5}, {"weight_bits", 6}, {"activation_bits", 6}}));
+    EXPECT_EQ(run.requests[0].node, prune_first ? "prune_pq" : "quantize_qp");
+    EXPECT_EQ(run.requests.size(), 5);
+  }
+}
+
+TEST(FlowLibraryTest, MultiDeviceGivesOneDesignPerPart) {
+  const FlowRun run = RunFlow(
+      Named("multi_device", {"pruning_rate", "weight_bits", "activation_bits"}),
+      [](const TaskRequest& r) { return Succeed(r); },
+      MakeStart({{"pruning_rate", 0.5}, {"weight_bits", 6}, {"activation_bits", 6}}));
+  EXPECT_THAT(run.outcome.designs, SizeIs(3));
+  EXPECT_EQ(run.outcome.realised_cfg["devices/zu7ev"]["Part"], Value("xczu7ev-ffvc1156-2-e"));
+}
+
 TEST(MeasuresOnceTest, OnlyFlowsWithoutBranchAndForkMeasureOnce) {
   EXPECT_TRUE(Plan({MakeTask("quantize", "quantize")})->measures_once());
   EXPECT_FALSE(FeedbackPlan()->measures_once());

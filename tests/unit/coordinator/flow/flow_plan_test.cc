@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "services/coordinator/flow/flow_library.h"
+#include "common/domain/flow_library.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/coordinator/flow/flow_test_support.h"
 

@@ -1,6 +1,7 @@
-// The library of named flows: what a job gets that names a flow and lists no tasks.
-#ifndef DOVETAIL_SERVICES_COORDINATOR_FLOW_FLOW_LIBRARY_H_
-#define DOVETAIL_SERVICES_COORDINATOR_FLOW_FLOW_LIBRARY_H_
+// The library of named flows: what a job gets that names a flow and lists no tasks. A named flow
+// never changes, since running jobs are read again after a restart: a better one gets a new name.
+#ifndef DOVETAIL_COMMON_DOMAIN_FLOW_LIBRARY_H_
+#define DOVETAIL_COMMON_DOMAIN_FLOW_LIBRARY_H_
 
 #include <string>
 #include <vector>
@@ -9,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "common/domain/flow.h"
 
-namespace dovetail::flow {
+namespace dovetail {
 
 struct NamedFlowInfo {
   std::string name;
@@ -24,6 +25,6 @@ const std::vector<NamedFlowInfo>& FlowLibrary();
 // Errors: NotFound with the nearest name and the list.
 absl::StatusOr<Flow> NamedFlow(absl::string_view name);
 
-}  // namespace dovetail::flow
+}  // namespace dovetail
 
-#endif  // DOVETAIL_SERVICES_COORDINATOR_FLOW_FLOW_LIBRARY_H_
+#endif  // DOVETAIL_COMMON_DOMAIN_FLOW_LIBRARY_H_
