@@ -45,6 +45,7 @@ struct Options {
 
 void AddOptions(CLI::App& app, Options& options) {
   app.set_config("--config", "", "a TOML or INI file whose keys are the options below");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--listen", options.listen, "unix:/path or host:port to serve gRPC on")
       ->capture_default_str();
   app.add_option("--database", options.database, "PostgreSQL connection string")

@@ -74,6 +74,7 @@ void AddDaemonOptions(CLI::App& app, DaemonOptions& options) {
   app.add_flag("--log-json", options.log_json, "One JSON object a line");
   app.add_option("--log-file", options.log_file, "Standard error if absent")->type_name("FILE");
   app.set_config("--config", "", "The same names as NAME=VALUE lines (TOML)");
+  app.allow_config_extras(CLI::config_extras_mode::error);
 }
 
 int Daemon(const DaemonOptions& options, const TaskRegistry& registry) {
