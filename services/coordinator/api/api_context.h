@@ -25,7 +25,7 @@ struct ApiContext {
   ArtifactStore* artifacts = nullptr;
   WorkerPool* readers = nullptr;  // threads that may block on the database
   const Clock* clock = nullptr;
-  rpc::TokenCheck token_check;    // null: everyone is the default principal
+  rpc::TokenCheck token_check;  // null: everyone is the default principal
 };
 
 // The reactor of a call that was answered at once.
@@ -40,8 +40,7 @@ inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
 inline grpc::ServerUnaryReactor* Read(const ApiContext& api, grpc::CallbackServerContext* context,
                                       std::function<absl::Status()> read) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  api.readers->Run(
-      [reactor, read = std::move(read)] { reactor->Finish(rpc::ToGrpc(read())); });
+  api.readers->Run([reactor, read = std::move(read)] { reactor->Finish(rpc::ToGrpc(read())); });
   return reactor;
 }
 

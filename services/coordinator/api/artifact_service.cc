@@ -50,14 +50,14 @@ absl::Status ArtifactService::Receive(grpc::ServerReader<v1::PutArtifactRequest>
     }
     size_bytes += static_cast<int64_t>(request.chunk().size());
     if (size_bytes > options_.max_artifact_bytes || promised_bytes > options_.max_artifact_bytes) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the artifact is larger than the limit of ", options_.max_artifact_bytes, " bytes"));
+      return absl::ResourceExhaustedError(absl::StrCat("the artifact is larger than the limit of ",
+                                                       options_.max_artifact_bytes, " bytes"));
     }
     RETURN_IF_ERROR(WriteAll(fd, request.chunk(), "the coordinator cannot store an upload"));
   }
   if (promised_bytes != size_bytes) {
-    return absl::DataLossError(absl::StrCat("the upload broke off: ", size_bytes, " of ",
-                                            promised_bytes, " bytes came"));
+    return absl::DataLossError(
+        absl::StrCat("the upload broke off: ", size_bytes, " of ", promised_bytes, " bytes came"));
   }
   ASSIGN_OR_RETURN(const std::string digest, api_.artifacts->PutFile(file));
   if (!promised_digest.empty() && digest != promised_digest) {

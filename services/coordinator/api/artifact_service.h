@@ -21,8 +21,7 @@ class ArtifactService : public v1::ArtifactService::Service {
  public:
   ArtifactService(const ApiContext& api, const ArtifactServiceOptions& options);
 
-  grpc::Status Put(grpc::ServerContext* context,
-                   grpc::ServerReader<v1::PutArtifactRequest>* reader,
+  grpc::Status Put(grpc::ServerContext* context, grpc::ServerReader<v1::PutArtifactRequest>* reader,
                    v1::PutArtifactResponse* response) override;
   grpc::Status Get(grpc::ServerContext* context, const v1::GetArtifactRequest* request,
                    grpc::ServerWriter<v1::GetArtifactResponse>* writer) override;

@@ -167,8 +167,7 @@ grpc::ServerUnaryReactor* ExplorationService::GetTrial(grpc::CallbackServerConte
   if (!principal.ok()) return FinishNow(context, principal.status());
   return Read(api_, context, [this, principal = *principal, request, response]() -> absl::Status {
     RETURN_IF_ERROR(VisibleJob(*api_.store, principal, request->job_id()).status());
-    ASSIGN_OR_RETURN(const Trial trial,
-                     api_.store->GetTrial(request->job_id(), request->number()));
+    ASSIGN_OR_RETURN(const Trial trial, api_.store->GetTrial(request->job_id(), request->number()));
     *response = convert::TrialToProto(trial);
     return FillTaskRuns(*api_.store, request->job_id(), request->number(), response);
   });
@@ -185,9 +184,8 @@ grpc::ServerUnaryReactor* ExplorationService::ListTrials(grpc::CallbackServerCon
     filter.job_id = request->job_id();
     ASSIGN_OR_RETURN(const int64_t after,
                      ParsePageToken(request->page_token(), filter.after_number));
-    filter.after_number =
-        static_cast<int>(std::clamp<int64_t>(after, std::numeric_limits<int>::min(),
-                                             std::numeric_limits<int>::max()));
+    filter.after_number = static_cast<int>(std::clamp<int64_t>(
+        after, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
     if (request->state() != v1::TRIAL_STATE_UNSPECIFIED) {
       ASSIGN_OR_RETURN(filter.state, convert::TrialStateFromProto(request->state()));
     }

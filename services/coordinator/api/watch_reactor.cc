@@ -24,8 +24,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::Event> {
     state_->job_id = request.id();
     state_->after = request.after_event();
     // The hub's callbacks outlive this object safely: they hold the state, not the reactor.
-    subscription_ = api_.leader->events().Subscribe(
-        request.id(), [state = state_](int64_t) { Fetch(state); });
+    subscription_ =
+        api_.leader->events().Subscribe(request.id(), [state = state_](int64_t) { Fetch(state); });
     Fetch(state_);
   }
 
@@ -60,8 +60,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::Event> {
     v1::Event current;            // being written
     bool writing = false;
     bool fetching = false;
-    bool again = false;    // something was committed while fetching
-    bool ended = false;    // the job has, and everything was fetched
+    bool again = false;  // something was committed while fetching
+    bool ended = false;  // the job has, and everything was fetched
     bool finished = false;
   };
 

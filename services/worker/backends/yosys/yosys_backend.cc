@@ -103,9 +103,7 @@ class Runner {
     cache_.Put(KeyOf(text), CellsToText(cells));
   }
 
-  std::string File(const std::string& name) const {
-    return absl::StrCat(directory_, "/", name);
-  }
+  std::string File(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
   std::string NetlistFile(const Job& job) const { return File(job.name + ".json"); }
 
   // Runs all jobs, at most process_count at a time; the first error by order of `jobs`.
