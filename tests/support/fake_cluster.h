@@ -115,11 +115,12 @@ class FakeWorkers {
 
   void Work(const std::string& id) {
     while (!stop_) {
-      auto leased = std::make_shared<
-          std::promise<absl::StatusOr<std::vector<dispatch::Assignment>>>>();
+      auto leased =
+          std::make_shared<std::promise<absl::StatusOr<std::vector<dispatch::Assignment>>>>();
       auto answer = leased->get_future();
-      leader_->Lease(Offer(id), 1, 20, [] { return true; },
-                     [leased](auto assignments) { leased->set_value(std::move(assignments)); });
+      leader_->Lease(
+          Offer(id), 1, 20, [] { return true; },
+          [leased](auto assignments) { leased->set_value(std::move(assignments)); });
       const auto assignments = answer.get();
       if (!assignments.ok()) continue;
       for (const dispatch::Assignment& assignment : *assignments) {

@@ -7,6 +7,8 @@
 #include "services/worker/fixedpoint/engine.h"
 #include "services/worker/nn/dataset.h"
 #include "services/worker/nn/network.h"
+#include "services/worker/tasks/check_dataset_task.h"
+#include "services/worker/tasks/describe_task.h"
 #include "tests/support/networks.h"
 #include "tests/support/status_matchers.h"
 
@@ -92,6 +94,47 @@ TEST_F(EvaluateTaskTest, FixedArithmeticOfAFloatNetworkNamesTheLayer) {
 TEST_F(EvaluateTaskTest, NetworkOfOtherClassesIsRefused) {
   EXPECT_THAT(Run(testing::DenseNetwork({16, 8, 4}, 1)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("check_dataset")));
+}
+
+// The example as a job begins: describe, check_dataset, evaluate.
+TEST(ExampleTest, JetNetworkReachesItsAccuracyOnTheValidationSplit) {
+  const std::string example = std::string(DOVETAIL_SOURCE_DIR) + "/deploy/examples/jets/";
+  const std::string directory = ::testing::TempDir() + "/evaluate_example";
+  std::filesystem::remove_all(directory);
+  const auto run = [&](std::unique_ptr<Task> task, const std::string& name,
+                       std::map<std::string, std::string> inputs, const Value& parameters) {
+    TaskContext context;
+    context.input_files = std::move(inputs);
+    context.output_directory = directory + "/" + name;
+    context.parameters = parameters;
+    context.thread_count = 2;
+    std::filesystem::create_directories(context.output_directory);
+    return task->Run(context);
+  };
+  ASSERT_OK(run(MakeDescribeTask(), "describe", {{"onnx", example + "jet_dnn.onnx"}}, {}));
+  ASSERT_OK_AND_ASSIGN(
+      const Measurement checked,
+      run(MakeCheckDatasetTask(), "check",
+          {{"npz", example + "jets.npz"}, {"network", directory + "/describe/network"}},
+          Value(Value::Map{{"normalization", "dataset"}})));
+  EXPECT_GE(checked.Get("train_count"), 90000);
+  const Value automatic(Value::Map{{"arithmetic", "auto"}});
+  ASSERT_OK_AND_ASSIGN(const Measurement evaluated, run(MakeEvaluateTask(), "evaluate",
+                                                        {{"network", directory + "/check/network"},
+                                                         {"dataset", directory + "/check/dataset"}},
+                                                        automatic));
+  EXPECT_GT(evaluated.Get("accuracy"), 0.68);
+  EXPECT_LT(evaluated.Get("accuracy"), 0.85);
+  // 16 bits after training lose next to nothing.
+  ASSERT_OK_AND_ASSIGN(nn::Network network, nn::ReadNetworkFile(directory + "/check/network"));
+  ASSERT_OK(nn::WriteNetworkFile(testing::Quantized(network, 16, 6), directory + "/quantized"));
+  ASSERT_OK_AND_ASSIGN(const Measurement fixed, run(MakeEvaluateTask(), "fixed",
+                                                    {{"network", directory + "/quantized"},
+                                                     {"dataset", directory + "/check/test"}},
+                                                    automatic));
+  EXPECT_EQ(fixed.log["arithmetic"].AsString(), "fixed");
+  EXPECT_NEAR(fixed.Get("accuracy"), evaluated.Get("accuracy"), 0.015);
+  EXPECT_GT(fixed.Get("agreement_with_float"), 0.98);
 }
 
 }  // namespace
