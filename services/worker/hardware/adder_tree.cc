@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdlib>
 #include <tuple>
+#include <utility>
 
 namespace dovetail::hardware {
 namespace {
@@ -99,6 +100,10 @@ Term AdderTreeBuilder::Row(const std::vector<WeightedNode>& inputs, int64_t cons
       terms.push_back(Product(input.node, input.weight));
     }
   }
+  return RowOfTerms(std::move(terms), constant);
+}
+
+Term AdderTreeBuilder::RowOfTerms(std::vector<Term> terms, int64_t constant) {
   if (terms.empty()) return {graph_.Constant(constant), 0, false};
   const auto constant_term = [this](int64_t value) {
     const int shift = TrailingZeros(value);

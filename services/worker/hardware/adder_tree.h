@@ -36,6 +36,8 @@ class AdderTreeBuilder {
 
   // constant + sum of weight * node, never negated.
   Term Row(const std::vector<WeightedNode>& inputs, int64_t constant);
+  // constant + sum of terms, never negated.
+  Term RowOfTerms(std::vector<Term> terms, int64_t constant);
   // constant * node.
   Term Product(int node, int64_t constant);
   // Sum of terms in a tree of least depth, terms of like position and width paired; may be negated.

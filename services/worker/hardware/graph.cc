@@ -141,19 +141,52 @@ int Graph::Insert(Node node, __int128 low, __int128 high) {
   const auto [it, inserted] = index_.emplace(key, static_cast<int>(nodes_.size()));
   if (inserted) {
     nodes_.push_back(node);
-    multiples_.push_back({it->second, 1});
+    LinearForm self;
+    if (node.kind == NodeKind::kConstant) {
+      self.offset = node.constant;
+    } else {
+      self.terms = {{it->second, 1}};
+    }
+    forms_.push_back(std::move(self));
   }
   return it->second;
 }
 
-int Graph::InsertMultiple(Node node, int base, __int128 factor) {
-  const Range range = nodes_[base].range;
-  const __int128 one = factor * range.low;
-  const __int128 two = factor * range.high;
+Graph::LinearForm Graph::Combine(const LinearForm& x, const LinearForm& y, int64_t factor) {
+  LinearForm sum;
+  sum.offset = x.offset + factor * y.offset;
+  sum.terms.reserve(x.terms.size() + y.terms.size());
+  auto a = x.terms.begin();
+  auto b = y.terms.begin();
+  while (a != x.terms.end() || b != y.terms.end()) {
+    if (b == y.terms.end() || (a != x.terms.end() && a->first < b->first)) {
+      sum.terms.push_back(*a++);
+    } else if (a == x.terms.end() || b->first < a->first) {
+      sum.terms.push_back({b->first, factor * b->second});
+      ++b;
+    } else {
+      const int64_t both = a->second + factor * b->second;
+      if (both != 0) sum.terms.push_back({a->first, both});
+      ++a;
+      ++b;
+    }
+  }
+  return sum;
+}
+
+int Graph::InsertLinear(Node node, LinearForm form) {
+  __int128 low = form.offset;
+  __int128 high = form.offset;
+  for (const auto& [base, factor] : form.terms) {
+    const __int128 one = __int128{factor} * nodes_[base].range.low;
+    const __int128 two = __int128{factor} * nodes_[base].range.high;
+    low += std::min(one, two);
+    high += std::max(one, two);
+  }
   const int count = static_cast<int>(nodes_.size());
-  const int index = Insert(node, std::min(one, two), std::max(one, two));
+  const int index = Insert(node, low, high);
   if (index == count && nodes_[index].kind != NodeKind::kConstant) {
-    multiples_[index] = {base, static_cast<int64_t>(factor)};
+    forms_[index] = std::move(form);
   }
   return index;
 }
@@ -179,12 +212,10 @@ Term Graph::Add(Term x, Term y) {
   Node sum{.a = x.node, .b = y.node, .shift = shift};
   const bool add = x.negate == y.negate;
   sum.kind = add ? NodeKind::kAdd : NodeKind::kSubtract;
-  const Multiple m = multiples_[x.node];
-  const Multiple n = multiples_[y.node];
   int index;
-  if (m.base == n.base && shift < 60) {
-    const __int128 other = ShiftLeft(n.factor, shift);
-    index = InsertMultiple(sum, m.base, add ? m.factor + other : m.factor - other);
+  if (shift < 60) {
+    const int64_t factor = int64_t{1} << shift;
+    index = InsertLinear(sum, Combine(forms_[x.node], forms_[y.node], add ? factor : -factor));
   } else if (add) {
     index = Insert(sum, a.low + b_low, a.high + b_high);
   } else {
@@ -194,19 +225,23 @@ Term Graph::Add(Term x, Term y) {
 }
 
 int Graph::Not(int a) {
-  const Range range = node(a).range;
-  return Insert({.kind = NodeKind::kNot, .a = a}, -__int128{range.high} - 1,
-                -__int128{range.low} - 1);
+  LinearForm minus_one;
+  minus_one.offset = -1;
+  return InsertLinear({.kind = NodeKind::kNot, .a = a}, Combine(minus_one, forms_[a], -1));
 }
 
 int Graph::Multiply(int a, int64_t constant) {
-  return InsertMultiple({.kind = NodeKind::kMultiply, .a = a, .constant = constant}, a, constant);
+  return InsertLinear({.kind = NodeKind::kMultiply, .a = a, .constant = constant},
+                      Combine({}, forms_[a], constant));
 }
 
 int Graph::Shift(int a, int shift) {
   if (shift == 0) return a;
   const Range range = node(a).range;
   const Node shifted{.kind = NodeKind::kShift, .a = a, .shift = shift};
+  if (shift > 0 && shift < 60) {
+    return InsertLinear(shifted, Combine({}, forms_[a], int64_t{1} << shift));
+  }
   if (shift > 0) {
     return Insert(shifted, ShiftLeft(range.low, shift), ShiftLeft(range.high, shift));
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -101,18 +102,20 @@ class Graph {
  private:
   using Key = std::tuple<NodeKind, int, int, int, int64_t, int, int, int>;
 
-  // A node known to be `factor` times node `base`.
-  struct Multiple {
-    int base = -1;
-    int64_t factor = 1;
+  // What a node is of the nodes it is linear in: offset + sum of factor * node. Its range follows
+  // exactly, where an interval sum would count a shared operand twice.
+  struct LinearForm {
+    __int128 offset = 0;
+    std::vector<std::pair<int, int64_t>> terms;  // by node
   };
 
   int Insert(Node node, __int128 low, __int128 high);
-  // As Insert for a node that is `factor` times `base`: the range is exact, not an interval sum.
-  int InsertMultiple(Node node, int base, __int128 factor);
+  int InsertLinear(Node node, LinearForm form);
+  // x + factor * y.
+  static LinearForm Combine(const LinearForm& x, const LinearForm& y, int64_t factor);
 
   std::vector<Node> nodes_;
-  std::vector<Multiple> multiples_;
+  std::vector<LinearForm> forms_;
   std::map<Key, int> index_;
   absl::Status status_;
 };

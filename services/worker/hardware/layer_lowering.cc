@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "services/worker/hardware/subexpressions.h"
 
 namespace dovetail::hardware {
 namespace {
@@ -156,18 +157,69 @@ int CommonZeros(const AlignedRow& row) {
   return bits == 0 ? 63 : std::countr_zero(bits);
 }
 
+// Rounding that needs no adder of its own: none where no bit is lost, and half an LSB that rides
+// along with the bias.
+void FoldRounding(AlignedRow& row, FixedType& type) {
+  const int dropped = row.fraction_bits - type.fraction_bits();
+  if (dropped <= 0) return;
+  if (dropped <= CommonZeros(row)) {
+    type.quantization = Quantization::kTrn;
+  } else if (type.quantization == Quantization::kRnd) {
+    row.constant += int64_t{1} << std::min(dropped - 1, 60);
+    type.quantization = Quantization::kTrn;
+  }
+}
+
+// Rows as signed digits of the inputs, subexpressions shared, then trees.
+std::vector<Term> BuildSharedSums(const std::vector<AlignedRow>& rows, const MatrixOptions& options,
+                                  Graph& graph) {
+  std::vector<std::vector<Term>> terms(rows.size());
+  std::vector<int64_t> constants;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    constants.push_back(rows[r].constant);
+    for (const WeightedNode& input : rows[r].inputs) {
+      const Range& range = graph.node(input.node).range;
+      if (range.IsConstant()) {
+        constants[r] += input.weight * range.low;
+        continue;
+      }
+      for (const CsdDigit& digit : CsdDigits(input.weight)) {
+        terms[r].push_back({input.node, digit.position, digit.negative});
+      }
+    }
+  }
+  SubexpressionSharing(graph, options.extra_levels).Share(terms);
+  AdderTreeBuilder trees(graph, {.allowed = false});
+  std::vector<Term> sums;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    sums.push_back(trees.RowOfTerms(std::move(terms[r]), constants[r]));
+  }
+  return sums;
+}
+
+std::vector<Term> BuildSums(const std::vector<AlignedRow>& rows, const MatrixOptions& options,
+                            Graph& graph) {
+  if (options.share_subexpressions) return BuildSharedSums(rows, options, graph);
+  AdderTreeBuilder trees(graph, options.rule);
+  std::vector<Term> sums;
+  for (const AlignedRow& row : rows) sums.push_back(trees.Row(row.inputs, row.constant));
+  return sums;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const Layer& layer,
                                                      const std::vector<MatrixRow>& rows,
                                                      const std::vector<GraphSignal>& values,
                                                      const std::vector<bool>& needed,
-                                                     const MultiplierRule& rule, Graph& graph) {
+                                                     const MatrixOptions& options, Graph& graph) {
   ASSIGN_OR_RETURN(const nn::TensorType* result_type, FindType(layer, "result"));
   const auto accumulator = layer.types.find("accumulator");
   const int64_t channels = layer.output_shape.empty() ? 1 : layer.output_shape.back();
-  AdderTreeBuilder trees(graph, rule);
   std::vector<GraphSignal> results(rows.size());
+  std::vector<size_t> outputs;
+  std::vector<AlignedRow> aligned;
+  std::vector<FixedType> types;
   for (size_t o = 0; o < rows.size(); ++o) {
     if (!needed[o]) continue;
     ASSIGN_OR_RETURN(AlignedRow row, Align(layer, rows[o], values, graph));
@@ -179,16 +231,16 @@ absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const Layer& layer,
           " is narrower than exact; hardware keeps exact accumulators: leave the type out"));
     }
     FixedType type = ElementType(*result_type, o, rows.size(), channels);
-    const int dropped = row.fraction_bits - type.fraction_bits();
     results[o].fraction_bits = type.fraction_bits();
-    if (dropped > 0 && dropped <= CommonZeros(row)) type.quantization = Quantization::kTrn;
-    if (dropped > 0 && type.quantization == Quantization::kRnd) {
-      // Half an LSB rides along with the bias: no adder of its own.
-      row.constant += int64_t{1} << std::min(dropped - 1, 60);
-      type.quantization = Quantization::kTrn;
-    }
-    const Term sum = trees.Row(row.inputs, row.constant);
-    results[o].node = graph.Cast(sum.node, dropped - sum.shift, type);
+    FoldRounding(row, type);
+    outputs.push_back(o);
+    aligned.push_back(std::move(row));
+    types.push_back(type);
+  }
+  const std::vector<Term> sums = BuildSums(aligned, options, graph);
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const int dropped = aligned[k].fraction_bits - types[k].fraction_bits();
+    results[outputs[k]].node = graph.Cast(sums[k].node, dropped - sums[k].shift, types[k]);
   }
   RETURN_IF_ERROR_WITH(graph.status(), absl::StrCat("layer \"", layer.name, "\""));
   return results;

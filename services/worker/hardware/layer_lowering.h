@@ -49,12 +49,20 @@ absl::StatusOr<std::vector<MatrixRow>> MatrixOf(const nn::Layer& layer,
 const FixedType& ElementType(const nn::TensorType& type, int64_t index, int64_t element_count,
                              int64_t channels);
 
+// How a matrix becomes adders and multipliers.
+struct MatrixOptions {
+  MultiplierRule rule;
+  // Subexpressions shared between rows, no multipliers (strategy distributed_arithmetic).
+  bool share_subexpressions = false;
+  int extra_levels = 1;  // that sharing may add to the deepest row
+};
+
 // rows x values -> results in the layer's "result" type; only the outputs in `needed`.
 absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const nn::Layer& layer,
                                                      const std::vector<MatrixRow>& rows,
                                                      const std::vector<GraphSignal>& values,
                                                      const std::vector<bool>& needed,
-                                                     const MultiplierRule& rule, Graph& graph);
+                                                     const MatrixOptions& options, Graph& graph);
 
 // Relu, quantize, flatten, reshape: one element in, one out.
 // Errors: Unimplemented naming the layer.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -107,7 +108,7 @@ void CountResources(LayerDesign& layer) {
 struct GroupContext {
   const std::vector<bool>& inputs_needed;
   const std::vector<bool>& outputs_needed;
-  const MultiplierRule& rule;
+  const MatrixOptions& matrix;
   const ScheduleOptions& schedule;
 };
 
@@ -132,7 +133,7 @@ absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& c
     layer.layers.push_back(network_layer->name);
     if (HasMatrix(network_layer->op)) {
       ASSIGN_OR_RETURN(values, LowerMatrix(*network_layer, group.rows, values,
-                                           context.outputs_needed, context.rule, layer.graph));
+                                           context.outputs_needed, context.matrix, layer.graph));
     } else {
       ASSIGN_OR_RETURN(values, LowerElementwise(*network_layer, values, layer.graph));
     }
@@ -152,14 +153,39 @@ absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& c
   return layer;
 }
 
+// Shared subexpressions, or plain trees without multipliers where those cost less.
+absl::StatusOr<LayerDesign> CheapestShared(const Group& group, const std::vector<bool>& inputs,
+                                           const std::vector<bool>& outputs,
+                                           const ScheduleOptions& schedule,
+                                           const std::vector<Signal>& signals,
+                                           std::vector<Signal>& results) {
+  std::optional<LayerDesign> best;
+  for (const bool share : {true, false}) {
+    const MatrixOptions matrix{.rule = {.allowed = false}, .share_subexpressions = share};
+    std::vector<Signal> values = signals;
+    ASSIGN_OR_RETURN(LayerDesign layer,
+                     LowerGroup(group, {inputs, outputs, matrix, schedule}, values));
+    if (best.has_value() && best->lut_estimate <= layer.lut_estimate) continue;
+    best = std::move(layer);
+    results = std::move(values);
+  }
+  return *std::move(best);
+}
+
+bool HasDspPrimitive(Family family) {
+  return family == Family::kSeries7 || family == Family::kUltraScale ||
+         family == Family::kUltraScalePlus || family == Family::kVersal;
+}
+
 absl::Status CheckOptions(const LowerOptions& options) {
-  if (options.strategy != "latency") {
-    return absl::UnimplementedError(
-        absl::StrCat("Strategy \"", options.strategy, "\" has no hardware yet; known: latency"));
+  if (options.strategy != "latency" && options.strategy != "distributed_arithmetic") {
+    return absl::UnimplementedError(absl::StrCat("Strategy \"", options.strategy,
+                                                 "\" has no hardware yet; known: latency, "
+                                                 "distributed_arithmetic"));
   }
   if (options.reuse_factor != 1) {
-    return absl::UnimplementedError(absl::StrCat(
-        "ReuseFactor ", options.reuse_factor, " has no hardware yet; Strategy latency offers 1"));
+    return absl::UnimplementedError(absl::StrCat("ReuseFactor ", options.reuse_factor,
+                                                 " has no hardware yet; the strategies offer 1"));
   }
   if (options.io_type != "io_parallel") {
     return absl::UnimplementedError(
@@ -260,15 +286,21 @@ absl::StatusOr<Design> LowerNetwork(const Network& network, const LowerOptions& 
   for (const FixedType& type : design.input_types) {
     signals.push_back({RangeOfType(type), type.fraction_bits()});
   }
-  const MultiplierRule rule{.allowed = device->dsp_wide_bits > 0,
-                            .wide_bits = device->dsp_wide_bits,
-                            .narrow_bits = device->dsp_narrow_bits};
+  const MatrixOptions plain{.rule = {.allowed = HasDspPrimitive(device->family),
+                                     .wide_bits = device->dsp_wide_bits,
+                                     .narrow_bits = device->dsp_narrow_bits}};
   const ScheduleOptions schedule{
       .period_ps = 1000 * options.clock_period_ns * (1 - options.clock_uncertainty_fraction),
       .delays = DelayModelOf(device->family)};
   for (size_t g = 0; g < groups.size(); ++g) {
+    std::vector<Signal> results = signals;
     ASSIGN_OR_RETURN(LayerDesign layer,
-                     LowerGroup(groups[g], {needed[g], needed[g + 1], rule, schedule}, signals));
+                     LowerGroup(groups[g], {needed[g], needed[g + 1], plain, schedule}, results));
+    if (options.strategy == "distributed_arithmetic") {
+      ASSIGN_OR_RETURN(
+          layer, CheapestShared(groups[g], needed[g], needed[g + 1], schedule, signals, results));
+    }
+    signals = std::move(results);
     layer.module = ModuleName(g, layer.name);
     design.latency_cycles += layer.schedule.latency_cycles;
     design.critical_path_ps = std::max(design.critical_path_ps, layer.schedule.critical_path_ps);

@@ -102,7 +102,8 @@ TEST(RtlIcarusTest, EveryWidthSparsityAndClockEqualsTheReference) {
                 {6, 8, 4}, bits,
                 {.weight_bits = bits, .activation_bits = bits, .kept_fraction = kept}),
             {.part = clock_ns == 3.0 ? "xc7z045ffg900-2" : "xcu250-figd2104-2L-e",
-             .clock_period_ns = clock_ns});
+             .clock_period_ns = clock_ns,
+             .strategy = clock_ns == 1.5 ? "distributed_arithmetic" : "latency"});
       }
     }
   }

@@ -51,8 +51,7 @@ TEST(EngineAgreementTest, EveryRoundingAndOverflowMode) {
       SCOPED_TRACE(QuantizationToText(rounding) + " " + OverflowToText(overflow));
       ExpectAgreement(
           testing::QuantizedDenseNetwork(
-              {5, 6, 3}, 3,
-              {.rounding = rounding, .overflow = overflow, .result_integer_bits = 1}),
+              {5, 6, 3}, 3, {.rounding = rounding, .overflow = overflow, .result_integer_bits = 1}),
           7);
     }
   }
