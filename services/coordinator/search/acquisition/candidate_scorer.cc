@@ -81,23 +81,6 @@ void CandidateScorer::SplitConstraints(const Problem& problem) {
 }
 
 void CandidateScorer::FindFront(const Problem& problem, const std::vector<Record>& records) {
-  auto violation = [&](const Record& record) {
-    if (record.kind == Observation::Kind::kRefused) return kInfinity;
-    double sum = 0;
-    for (const Constraint& constraint : problem.constraints) {
-      const auto it = record.metrics.find(constraint.metric);
-      if (it == record.metrics.end()) return kInfinity;
-      if (constraint.at_least) {
-        sum += std::max(0.0, *constraint.at_least - it->second) /
-               std::max(1e-9, std::abs(*constraint.at_least));
-      }
-      if (constraint.at_most) {
-        sum += std::max(0.0, it->second - *constraint.at_most) /
-               std::max(1e-9, std::abs(*constraint.at_most));
-      }
-    }
-    return sum;
-  };
   std::vector<std::vector<double>> feasible;
   std::vector<const Record*> owners;
   const Record* nearest = nullptr;
@@ -110,7 +93,7 @@ void CandidateScorer::FindFront(const Problem& problem, const std::vector<Record
     }
     const bool whole = static_cast<int>(values.size()) == objective_count_;
     if (whole) all_.push_back(values);
-    const double v = violation(record);
+    const double v = ConstraintViolation(problem, record);
     if (v == 0 && whole) {
       feasible.push_back(values);
       owners.push_back(&record);

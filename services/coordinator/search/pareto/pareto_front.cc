@@ -72,21 +72,23 @@ std::vector<int> ParetoFront(const std::vector<std::vector<double>>& values,
       if (goals[k] == Goal::kMaximize) value[k] = -value[k];
     }
   }
-  std::vector<bool> number(values.size(), true);
+  // In rising order no point is dominated by a later one: comparing with the front is enough.
+  std::vector<int> order;
   for (size_t i = 0; i < minimised.size(); ++i) {
-    for (double x : minimised[i]) number[i] = number[i] && !std::isnan(x);
+    const bool number = std::none_of(minimised[i].begin(), minimised[i].end(),
+                                     [](double x) { return std::isnan(x); });
+    if (number) order.push_back(static_cast<int>(i));
   }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return minimised[a] < minimised[b]; });
   std::vector<int> front;
-  for (size_t i = 0; i < minimised.size(); ++i) {
-    bool keep = number[i];
-    for (size_t j = 0; j < minimised.size() && keep; ++j) {
-      if (!number[j]) continue;
-      if (Dominates(minimised[j], minimised[i]) || (j < i && minimised[j] == minimised[i])) {
-        keep = false;
-      }
-    }
-    if (keep) front.push_back(static_cast<int>(i));
+  for (int i : order) {
+    const bool beaten = std::any_of(front.begin(), front.end(), [&](int j) {
+      return Dominates(minimised[j], minimised[i]) || minimised[j] == minimised[i];
+    });
+    if (!beaten) front.push_back(i);
   }
+  std::sort(front.begin(), front.end());
   return front;
 }
 

@@ -18,6 +18,12 @@
 namespace dovetail::search {
 namespace {
 
+// Parameters are fitted to at most so many records; more sharpen them little and cost n^3.
+constexpr int kMaxFitted = 400;
+// Up to kExact records the processes hold all of them, beyond that a choice of kLocal.
+constexpr int kExact = 1500;
+constexpr int kLocal = 1000;
+
 struct GpOptions {
   std::vector<double> reference;  // raw, by objective; empty: inferred
   double noise_floor = 1e-8;
@@ -101,10 +107,11 @@ class GpStrategy : public StrategyBase {
     refit->groups = features_.groups();
     refit->record_count = static_cast<int>(records().size());
     refit->options.noise_floor = options_.noise_floor;
-    refit->options.max_evaluations = refit->record_count <= 200 ? 60 : 25;
+    refit->options.max_evaluations = refit->record_count <= 200 ? 60 : 30;
     refit->options.cold = refit->record_count <= 150;
+    const std::vector<Record> chosen = ChooseRecords(problem(), records(), kMaxFitted);
     for (size_t k = 0; k < refit->specs.size(); ++k) {
-      refit->samples.push_back(Sample(refit->specs[k], problem(), space(), features_, records()));
+      refit->samples.push_back(Sample(refit->specs[k], problem(), space(), features_, chosen));
       if (model_ != nullptr && k < model_->outputs().size()) {
         refit->warm.push_back(model_->fitted(static_cast<int>(k)));
       }
@@ -126,7 +133,11 @@ class GpStrategy : public StrategyBase {
         return absl::InvalidArgumentError("a stored refit belongs to another search space");
       }
       fitted.push_back(std::move(one));
-      if (output["acceptance"].AsBool()) specs.push_back({"accepted", 1.0, false, true});
+      if (!output["acceptance"].AsBool()) continue;
+      OutputSpec spec;
+      spec.metric = "accepted";
+      spec.acceptance = true;
+      specs.push_back(spec);
     }
     if (fitted.size() != specs.size()) {
       return absl::InvalidArgumentError("a stored refit belongs to another problem");
@@ -152,7 +163,9 @@ class GpStrategy : public StrategyBase {
     model_ = std::make_unique<SurrogateModel>(&problem(), &space(), &features_, std::move(specs),
                                               std::move(fitted));
     fitted_count_ = count;
-    model_->Update(records());
+    const int count_now = static_cast<int>(records().size());
+    model_->Start(ChooseRecords(problem(), records(), count_now > kExact ? kLocal : count_now),
+                  count_now);
   }
 
   void OnTell(const Record&) override {
@@ -182,11 +195,15 @@ class GpStrategy : public StrategyBase {
     for (const auto& [trial, slots] : pending()) pending_points.push_back(slots);
     const CandidateScorer scorer(model_.get(), problem(), records(), pending_points,
                                  scorer_options);
-    const int n = model_->taken();
+    const int n = model_->process(0).size();
     OptimizeOptions optimize;
-    optimize.raw_count =
-        options_.raw_count > 0 ? options_.raw_count : (n <= 150 ? 512 : (n <= 500 ? 256 : 128));
-    optimize.start_count = options_.start_count > 0 ? options_.start_count : (n <= 500 ? 8 : 4);
+    // A candidate costs n^2: fewer of them where the history is long.
+    optimize.raw_count = n <= 150 ? 512 : (n <= 500 ? 256 : 96);
+    optimize.start_count = n <= 500 ? 8 : 4;
+    optimize.max_neighbours = n <= 150 ? 400 : (n <= 500 ? 200 : 80);
+    optimize.climb_steps = n <= 500 ? 30 : 20;
+    if (options_.raw_count > 0) optimize.raw_count = options_.raw_count;
+    if (options_.start_count > 0) optimize.start_count = options_.start_count;
     const std::optional<Optimum> optimum = MaximizeAcquisition(
         space(),
         [&](const std::vector<Slots>& points, Eigen::MatrixXd* gradients) {

@@ -107,11 +107,11 @@ std::optional<std::vector<double>> StrategyBase::Objectives(const Record& record
   return values;
 }
 
-double StrategyBase::Violation(const Record& record) const {
+double ConstraintViolation(const Problem& problem, const Record& record) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (record.kind == Observation::Kind::kRefused) return kInfinity;
   double sum = 0;
-  for (const Constraint& constraint : problem_.constraints) {
+  for (const Constraint& constraint : problem.constraints) {
     const auto it = record.metrics.find(constraint.metric);
     if (it == record.metrics.end()) return kInfinity;
     const double value = it->second;

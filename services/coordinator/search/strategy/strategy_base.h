@@ -30,6 +30,10 @@ struct Proposal {
   Value info;
 };
 
+// Sum of relative violations of the constraints; 0 where feasible. Refused and incomplete records
+// are infinitely bad.
+double ConstraintViolation(const Problem& problem, const Record& record);
+
 class StrategyBase : public Strategy {
  public:
   absl::StatusOr<Suggestion> Suggest(int trial) final;
@@ -53,9 +57,7 @@ class StrategyBase : public Strategy {
 
   // Objectives of a record as minimised values; absent where one is missing.
   std::optional<std::vector<double>> Objectives(const Record& record) const;
-  // Sum of relative violations of the constraints; 0 where feasible. Refused and incomplete records
-  // are infinitely bad.
-  double Violation(const Record& record) const;
+  double Violation(const Record& record) const { return ConstraintViolation(problem_, record); }
 
  private:
   absl::StatusOr<Proposal> AnyNew(Rng& rng);

@@ -20,6 +20,21 @@ double Warped(double raw, Warp warp) {
   return raw;
 }
 
+double ObjectiveClip(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const double low = values[values.size() / 4], high = values[values.size() * 3 / 4];
+  return high > low ? high + 5 * (high - low) : kInfinity;
+}
+
+double ConstraintClip(const std::vector<double>& values, double bound) {
+  if (!std::isfinite(bound)) return kInfinity;
+  std::vector<double> distances;
+  for (double v : values) distances.push_back(std::abs(v - bound));
+  std::sort(distances.begin(), distances.end());
+  const double median = distances[distances.size() / 2];
+  return median > 0 ? bound + 2 * median : kInfinity;
+}
+
 // A logarithm may turn values near zero (6e-17 where 0 is meant) into outliers that drown all else.
 bool TailIsShort(const std::vector<double>& raw, Warp warp) {
   std::vector<double> sorted;
@@ -86,23 +101,20 @@ std::vector<Warp> PlausibleWarps(const std::vector<double>& raw) {
   return warps;
 }
 
-OutputTransform FitTransform(const std::vector<double>& raw, Warp warp, double sign,
-                             bool clip_tail) {
+OutputTransform FitTransform(const std::vector<double>& raw, Warp warp, double sign, Tail tail,
+                             double bound) {
   OutputTransform transform;
   transform.warp = warp;
   transform.sign = sign;
   std::vector<double> values;
   for (double y : raw) values.push_back(sign * Warped(y, warp));
   if (values.empty()) return transform;
-  double clip = kInfinity;
-  if (clip_tail && values.size() >= 8) {
-    std::vector<double> sorted = values;
-    std::sort(sorted.begin(), sorted.end());
-    const double low = sorted[sorted.size() / 4];
-    const double high = sorted[sorted.size() * 3 / 4];
-    if (high > low) clip = high + 5 * (high - low);
-    for (double& v : values) v = std::min(v, clip);
-  }
+  const double clip = values.size() < 8          ? kInfinity
+                      : tail == Tail::kObjective ? ObjectiveClip(values)
+                      : tail == Tail::kConstraint
+                          ? ConstraintClip(values, sign * Warped(bound, warp))
+                          : kInfinity;
+  for (double& v : values) v = std::min(v, clip);
   // Scaled first, so that squares of huge outputs do not overflow.
   double scale = 0;
   for (double v : values) scale = std::max(scale, std::abs(v));

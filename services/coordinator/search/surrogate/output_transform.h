@@ -34,10 +34,16 @@ struct OutputTransform {
 // The warps worth trying: logarithms for positive values that span more than a decade.
 std::vector<Warp> PlausibleWarps(const std::vector<double>& raw);
 
-// Mean, deviation and clip of `raw` under a warp. clip_tail: values further than 5 interquartile
-// ranges above the third quartile are clipped there (they carry no detail a search needs).
-OutputTransform FitTransform(const std::vector<double>& raw, Warp warp, double sign,
-                             bool clip_tail);
+// What is known to be bad lies above (of warped, signed values) and is clipped there.
+enum class Tail {
+  kKept,
+  kObjective,   // beyond 5 interquartile ranges above the third quartile: no detail a search needs
+  kConstraint,  // beyond twice the median distance from the bound: the boundary is what matters
+};
+
+// Mean, deviation and clip of `raw` under a warp. bound: raw, for kConstraint.
+OutputTransform FitTransform(const std::vector<double>& raw, Warp warp, double sign, Tail tail,
+                             double bound = 0);
 
 }  // namespace dovetail::search
 

@@ -90,19 +90,40 @@ absl::StatusOr<FittedOutput> FittedOutput::FromValue(const Value& value) {
 std::vector<OutputSpec> Outputs(const Problem& problem, const std::vector<Record>& records) {
   std::vector<OutputSpec> outputs;
   for (const Objective& objective : problem.objectives) {
-    outputs.push_back({objective.metric, objective.goal == Goal::kMaximize ? -1.0 : 1.0, true,
-                       false, problem.objectives.size() == 1});
+    OutputSpec spec;
+    spec.metric = objective.metric;
+    spec.sign = objective.goal == Goal::kMaximize ? -1.0 : 1.0;
+    spec.objective = true;
+    spec.may_warp = problem.objectives.size() == 1;
+    spec.tail = Tail::kObjective;
+    outputs.push_back(spec);
   }
   for (const Constraint& constraint : problem.constraints) {
     const bool known = std::any_of(outputs.begin(), outputs.end(), [&](const OutputSpec& spec) {
       return spec.metric == constraint.metric;
     });
-    if (!known) outputs.push_back({constraint.metric, 1.0, false, false});
+    if (known) continue;
+    OutputSpec spec;
+    spec.metric = constraint.metric;
+    const auto on_it =
+        std::count_if(problem.constraints.begin(), problem.constraints.end(),
+                      [&](const Constraint& other) { return other.metric == constraint.metric; });
+    if (on_it == 1 && constraint.at_least.has_value() != constraint.at_most.has_value()) {
+      spec.sign = constraint.at_least ? -1.0 : 1.0;
+      spec.tail = Tail::kConstraint;
+      spec.bound = constraint.at_least ? *constraint.at_least : *constraint.at_most;
+    }
+    outputs.push_back(spec);
   }
   const bool refusals = std::any_of(records.begin(), records.end(), [](const Record& record) {
     return record.kind == Observation::Kind::kRefused;
   });
-  if (refusals) outputs.push_back({"accepted", 1.0, false, true});
+  if (refusals) {
+    OutputSpec spec;
+    spec.metric = "accepted";
+    spec.acceptance = true;
+    outputs.push_back(spec);
+  }
   return outputs;
 }
 
@@ -148,10 +169,10 @@ FittedOutput FitOutput(const OutputSpec& spec, const OutputSample& sample,
   for (Warp warp : warps) {
     FittedOutput fitted;
     if (!spec.acceptance) {
-      fitted.transform = FitTransform(sample.y, warp, spec.sign, spec.objective);
+      fitted.transform = FitTransform(sample.y, warp, spec.sign, spec.tail, spec.bound);
     }
     if (!sample.prior.empty() && sample.y.size() >= 3) {
-      const OutputTransform of_prior = FitTransform(sample.prior, warp, spec.sign, false);
+      const OutputTransform of_prior = FitTransform(sample.prior, warp, spec.sign, Tail::kKept);
       fitted.prior_mean = of_prior.mean;
       fitted.prior_deviation = of_prior.deviation;
       fitted.uses_prior_mean = std::isfinite(of_prior.mean) && of_prior.deviation > 0;
@@ -232,9 +253,18 @@ GpData SurrogateModel::Data(int output, const std::vector<Record>& records, size
   return data;
 }
 
+void SurrogateModel::Start(const std::vector<Record>& chosen, int taken) {
+  for (size_t k = 0; k < outputs_.size(); ++k) {
+    const GpData data = Data(static_cast<int>(k), chosen, 0);
+    if (data.y.size() == 0) continue;
+    processes_[k] = GaussianProcess(fitted_[k].parameters, data, features_->groups());
+  }
+  taken_ = taken;
+}
+
 void SurrogateModel::Update(const std::vector<Record>& records) {
   const auto from = static_cast<size_t>(taken_);
-  if (from == records.size()) return;
+  if (from >= records.size()) return;
   for (size_t k = 0; k < outputs_.size(); ++k) {
     const GpData data = Data(static_cast<int>(k), records, from);
     if (data.y.size() == 0) continue;
@@ -245,6 +275,47 @@ void SurrogateModel::Update(const std::vector<Record>& records) {
     }
   }
   taken_ = static_cast<int>(records.size());
+}
+
+std::vector<Record> ChooseRecords(const Problem& problem, const std::vector<Record>& records,
+                                  int limit) {
+  const size_t n = records.size();
+  if (n <= static_cast<size_t>(limit)) return records;
+  constexpr double kWorst = std::numeric_limits<double>::infinity();
+  std::vector<double> violation(n), rank_sum(n, 0.0);
+  for (size_t i = 0; i < n; ++i) violation[i] = ConstraintViolation(problem, records[i]);
+  for (const Objective& objective : problem.objectives) {
+    std::vector<std::pair<double, size_t>> values;
+    for (size_t i = 0; i < n; ++i) {
+      const auto it = records[i].metrics.find(objective.metric);
+      const double value = it == records[i].metrics.end() ? kWorst : it->second;
+      values.emplace_back(objective.goal == Goal::kMaximize && value < kWorst ? -value : value, i);
+    }
+    std::sort(values.begin(), values.end());
+    for (size_t r = 0; r < n; ++r) rank_sum[values[r].second] += static_cast<double>(r);
+  }
+  std::vector<size_t> order(n);
+  for (size_t i = 0; i < n; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return violation[a] != violation[b] ? violation[a] < violation[b] : rank_sum[a] < rank_sum[b];
+  });
+  std::vector<bool> chosen(n, false);
+  const auto young = static_cast<size_t>(limit) / 4;
+  for (size_t i = 0; i < static_cast<size_t>(limit) / 2; ++i) chosen[order[i]] = true;
+  for (size_t i = n - young; i < n; ++i) chosen[i] = true;
+  auto count = static_cast<size_t>(std::count(chosen.begin(), chosen.end(), true));
+  const double stride = static_cast<double>(n) / static_cast<double>(limit - count + 1);
+  for (double at = 0; at < static_cast<double>(n) && count < static_cast<size_t>(limit);
+       at += stride) {
+    const auto i = static_cast<size_t>(at);
+    count += chosen[i] ? 0 : 1;
+    chosen[i] = true;
+  }
+  std::vector<Record> result;
+  for (size_t i = 0; i < n; ++i) {
+    if (chosen[i]) result.push_back(records[i]);
+  }
+  return result;
 }
 
 }  // namespace dovetail::search

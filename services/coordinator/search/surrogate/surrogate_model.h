@@ -22,10 +22,12 @@ namespace dovetail::search {
 
 struct OutputSpec {
   std::string metric;
-  double sign = 1;
+  double sign = 1;  // -1: larger is better
   bool objective = false;
   bool acceptance = false;  // of tools: no metric
   bool may_warp = true;     // logarithms may be tried
+  Tail tail = Tail::kKept;
+  double bound = 0;  // raw, of a constraint with one side
 };
 
 // What a fit decides about one output; everything else follows from the records.
@@ -55,6 +57,11 @@ std::optional<double> OutputValue(const OutputSpec& spec, const Record& record);
 OutputSample Sample(const OutputSpec& spec, const Problem& problem, const Space& space,
                     const FeatureMap& features, const std::vector<Record>& records);
 
+// At most `limit` records to learn from, in their order: half the best (least violation, then least
+// sum of ranks over the objectives), a quarter the youngest, the rest spread evenly.
+std::vector<Record> ChooseRecords(const Problem& problem, const std::vector<Record>& records,
+                                  int limit);
+
 struct FitOptions {
   double noise_floor = 1e-8;
   int max_evaluations = 60;
@@ -72,7 +79,9 @@ class SurrogateModel {
   SurrogateModel(const Problem* problem, const Space* space, const FeatureMap* features,
                  std::vector<OutputSpec> outputs, std::vector<FittedOutput> fitted);
 
-  // Takes in records[taken..]: a full factorisation at first, rank-one appends later.
+  // Factors from `chosen`, which stand for the first `taken` of all records. Once, at first.
+  void Start(const std::vector<Record>& chosen, int taken);
+  // Takes in records[taken..] by rank-one appends.
   void Update(const std::vector<Record>& records);
 
   const std::vector<OutputSpec>& outputs() const { return outputs_; }
