@@ -4,9 +4,11 @@
 #include <grpcpp/client_context.h>
 
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/artifacts/artifact_store.h"
 #include "common/artifacts/remote_store.h"
@@ -18,7 +20,6 @@
 namespace dovetail::cli {
 namespace {
 
-constexpr int kMaxAttempts = 12;
 constexpr int64_t kWatchPieceMs = 60'000;
 
 }  // namespace
@@ -27,6 +28,22 @@ struct Client::Stubs {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::ExplorationService::Stub> exploration;
   std::unique_ptr<ArtifactStore> artifacts;
+
+  // False: watching was stopped.
+  bool BeginWatch(grpc::ClientContext* context) {
+    const std::lock_guard<std::mutex> lock(watch_mutex);
+    if (stop_watching) return false;
+    watching = context;
+    return true;
+  }
+  void EndWatch() {
+    const std::lock_guard<std::mutex> lock(watch_mutex);
+    watching = nullptr;
+  }
+
+  std::mutex watch_mutex;
+  grpc::ClientContext* watching = nullptr;  // guarded by watch_mutex
+  bool stop_watching = false;               // guarded by watch_mutex
 };
 
 Client::Client(const ClientOptions& options)
@@ -68,7 +85,7 @@ absl::Status Client::Call(const std::function<grpc::Status(grpc::ClientContext*)
                           int64_t deadline_ms) {
   rpc::CallOptions options;
   options.deadline_ms = deadline_ms;
-  options.max_attempts = kMaxAttempts;
+  options.max_attempts = options_.max_attempts;
   options.wait = [this](int64_t wait_ms) { return Wait(wait_ms); };
   return Explain(rpc::Call(options, call));
 }
@@ -77,7 +94,7 @@ absl::Status Client::Repeat(const std::function<absl::Status()>& attempt) {
   rpc::Backoff backoff(100, 3000, 1);
   for (int i = 1;; ++i) {
     const absl::Status status = attempt();
-    if (status.code() != absl::StatusCode::kUnavailable || i >= kMaxAttempts ||
+    if (status.code() != absl::StatusCode::kUnavailable || i >= options_.max_attempts ||
         !Wait(backoff.NextMs())) {
       return Explain(status);
     }
@@ -157,6 +174,8 @@ absl::Status Client::WatchJob(int64_t id, int64_t after_event,
   const auto watch_once = [&]() -> absl::Status {
     grpc::ClientContext context;
     rpc::SetDeadline(context, kWatchPieceMs);
+    if (!stubs_->BeginWatch(&context)) return absl::CancelledError("stopped");
+    const absl::Cleanup done = [this] { stubs_->EndWatch(); };
     const auto reader = stubs_->exploration->WatchJob(&context, request);
     v1::Event event;
     while (wanted && reader->Read(&event)) {
@@ -172,6 +191,12 @@ absl::Status Client::WatchJob(int64_t id, int64_t after_event,
     // Pieces of a minute: a connection that died without a word is noticed.
     if (status.code() != absl::StatusCode::kDeadlineExceeded) return status;
   }
+}
+
+void Client::StopWatching() {
+  const std::lock_guard<std::mutex> lock(stubs_->watch_mutex);
+  stubs_->stop_watching = true;
+  if (stubs_->watching != nullptr) stubs_->watching->TryCancel();
 }
 
 absl::StatusOr<v1::Trial> Client::GetTrial(int64_t job_id, int number) {

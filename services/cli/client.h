@@ -23,6 +23,8 @@ struct ClientOptions {
   std::string server;  // unix:/path or host:port
   rpc::TlsOptions tls;
   std::string token_file;  // "": no token
+  // Of a call while the coordinator is away; 12 are about 25 s.
+  int max_attempts = 12;
   // Asked between attempts; true ends the waiting. Null: never.
   std::function<bool()> interrupted;
 };
@@ -49,6 +51,8 @@ class Client {
   // when the coordinator comes back.
   absl::Status WatchJob(int64_t id, int64_t after_event,
                         const std::function<bool(const v1::Event&)>& on_event);
+  // Ends a WatchJob that another thread is in, and those to come.
+  void StopWatching();
   absl::StatusOr<v1::Trial> GetTrial(int64_t job_id, int number);
   // The search's, references and checks, by number.
   absl::StatusOr<std::vector<v1::Trial>> ListTrials(int64_t job_id);

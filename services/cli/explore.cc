@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "common/base/digest.h"
 #include "common/base/status_macros.h"
 #include "common/convert/job_convert.h"
+#include "common/convert/value_convert.h"
 #include "services/cli/follow.h"
 #include "services/cli/interrupt.h"
 #include "services/cli/job_file/job_file.h"
@@ -46,15 +48,17 @@ class RequestNote {
     lock_ = open((file_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     return lock_ >= 0 && flock(lock_, LOCK_EX | LOCK_NB) == 0;
   }
-  // "" where there is none.
-  std::string Read() const {
-    std::string request_id;
-    std::ifstream(file_) >> request_id;
-    return request_id;
+  // The job's number, 0 where there is none, and when it was made: numbers begin anew in a new
+  // database.
+  std::pair<int64_t, int64_t> Read() const {
+    std::pair<int64_t, int64_t> job{0, 0};
+    std::ifstream(file_) >> job.first >> job.second;
+    return job;
   }
-  absl::Status Write(const std::string& request_id) const {
-    return WriteFileWhole(file_, request_id + "\n");
+  absl::Status Write(const v1::Job& job) const {
+    return WriteFileWhole(file_, absl::StrCat(job.id(), " ", CreatedMs(job), "\n"));
   }
+  static int64_t CreatedMs(const v1::Job& job) { return convert::TimestampToMs(job.create_time()); }
 
  private:
   std::string file_;
@@ -72,7 +76,7 @@ class Exploration {
   absl::Status Prepare();
   absl::Status ReachService();
   absl::Status Submit();
-  absl::StatusOr<v1::Job> FormerJob(const std::string& request_id);
+  absl::StatusOr<v1::Job> FormerJob();
   absl::Status Follow();
   absl::Status WriteResults(const report::JobReport& report);
   void LeaveService();
@@ -125,23 +129,26 @@ absl::Status Exploration::ReachService() {
     ASSIGN_OR_RETURN(service_, LocalService::Join(local));
     if (options_.keep) RETURN_IF_ERROR(service_->Keep());
     client.server = places_.server();
+    client.max_attempts = 3;  // what is away is started again, see Follow
   }
   ASSIGN_OR_RETURN(client_, Client::Make(client));
   return absl::OkStatus();
 }
 
-// The job that a request made, if the coordinator still has it.
-absl::StatusOr<v1::Job> Exploration::FormerJob(const std::string& request_id) {
-  const std::string id = request_id.substr(request_id.find('/') + 1);
-  return client_->GetJob(std::strtoll(id.c_str(), nullptr, 10));
+// The job this file was last submitted as. Errors: NotFound.
+absl::StatusOr<v1::Job> Exploration::FormerJob() {
+  const auto [id, created_ms] = note_->Read();
+  if (id == 0) return absl::NotFoundError("never submitted");
+  ASSIGN_OR_RETURN(v1::Job job, client_->GetJob(id));
+  if (RequestNote::CreatedMs(job) != created_ms) return absl::NotFoundError("another job");
+  return job;
 }
 
 absl::Status Exploration::Submit() {
   const bool alone = note_->TryLock();
-  const std::string former = note_->Read();
-  if (!former.empty() && alone) {
-    const absl::StatusOr<v1::Job> job = FormerJob(former);
-    if (absl::IsCancelled(job.status())) return job.status();
+  if (alone) {
+    const absl::StatusOr<v1::Job> job = FormerJob();
+    if (!job.ok() && !absl::IsNotFound(job.status())) return job.status();
     const bool ended = job.ok() && IsTerminal(convert::JobStateFromProto(job->state()).value());
     if (options_.resume && job.ok()) {
       ASSIGN_OR_RETURN(const JobSpec then, convert::JobSpecFromProto(job->spec()));
@@ -167,11 +174,13 @@ absl::Status Exploration::Submit() {
   if (options_.resume) Say("nothing to resume for this file: starting a new job");
   ASSIGN_OR_RETURN(job_, SubmitJobFile(*client_, job_file_, NewRequestId()));
   Say(absl::StrCat("job ", job_.id(), " (", job_.spec().name(), ") submitted"));
-  return note_->Write(absl::StrCat("job/", job_.id()));
+  return note_->Write(job_);
 }
 
 absl::Status Exploration::Follow() {
-  ASSIGN_OR_RETURN(job_, FollowJob(*client_, job_.id(), printer_));
+  std::function<absl::Status()> tend;
+  if (service_ != nullptr) tend = [this] { return service_->Tend(); };
+  ASSIGN_OR_RETURN(job_, FollowJob(*client_, job_.id(), printer_, tend));
   ASSIGN_OR_RETURN(const report::JobReport report, FetchReport(*client_, job_.id()));
   RETURN_IF_ERROR(WriteResults(report));
   if (job_.state() == v1::JOB_STATE_SUCCEEDED) return absl::OkStatus();

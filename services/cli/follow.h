@@ -3,6 +3,7 @@
 #define DOVETAIL_SERVICES_CLI_FOLLOW_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -26,8 +27,12 @@ absl::StatusOr<v1::Job> SubmitJobFile(Client& client, const JobFile& job,
 // An id no other request has.
 std::string NewRequestId();
 
-// Shows progress until the job has ended. Errors: Cancelled: interrupted (the job goes on).
-absl::StatusOr<v1::Job> FollowJob(Client& client, int64_t job_id, ProgressPrinter& printer);
+// Shows progress until the job has ended, and a line for what the user should know of: work that no
+// worker can do, trials given up. `tend` (may be null) is called about twice a second: it looks
+// after the service; while it succeeds, a coordinator that is away is waited for. Errors:
+// Cancelled: interrupted (the job goes on); those of `tend`; the coordinator's.
+absl::StatusOr<v1::Job> FollowJob(Client& client, int64_t job_id, ProgressPrinter& printer,
+                                  const std::function<absl::Status()>& tend = nullptr);
 
 }  // namespace dovetail::cli
 

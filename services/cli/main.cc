@@ -7,9 +7,11 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/nearest.h"
 #include "common/base/status_macros.h"
 #include "services/cli/commands.h"
 #include "services/cli/explore.h"
@@ -227,6 +229,18 @@ void AddSimpleCommands(CLI::App& app, const Globals& globals, JobOptions& option
       });
 }
 
+// A first word that is no command, with the nearest one; "" where the mistake is another.
+std::string UnknownCommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
+    if (names.back() == argv[1]) return "";
+  }
+  return absl::StrCat("there is no command \"", argv[1], "\"; did you mean \"",
+                      NearestName(argv[1], names), "\"? See dovetail --help");
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Dovetail: from a trained network to FPGA designs, by search.", "dovetail");
   app.footer(kFooter);
@@ -252,7 +266,11 @@ int Main(int argc, char** argv) {
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "dovetail: %s; see dovetail --help\n", OneLine(error.what()).c_str());
+    if (const std::string wrong = UnknownCommand(app, argc, argv); !wrong.empty()) {
+      std::fprintf(stderr, "dovetail: %s\n", OneLine(wrong).c_str());
+      return kExitInput;
+    }
+    std::fprintf(stderr, "dovetail: %s; see --help\n", OneLine(error.what()).c_str());
     return kExitInput;
   }
   const absl::Status status = command();

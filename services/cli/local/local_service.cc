@@ -153,7 +153,8 @@ absl::Status LocalService::StartCoordinator() {
   ASSIGN_OR_RETURN(const auto client, Client::Make({.server = places.server()}));
   const bool running = LivingProcess(places.pid_file(kCoordinator)) != 0;
   if (running && client->CheckHealth(5000).ok()) {
-    options_.say("joining the service that is running");
+    if (!joined_) options_.say("joining the service that is running");
+    joined_ = true;
     return absl::OkStatus();
   }
   StopDaemon(places.pid_file(kCoordinator), kGraceMs);
@@ -163,6 +164,7 @@ absl::Status LocalService::StartCoordinator() {
   if (options_.interrupted && options_.interrupted()) return absl::CancelledError("interrupted");
   ASSIGN_OR_RETURN(const std::string binary, FindBinary("dovetail-coordinator"));
   options_.say("starting the coordinator");
+  joined_ = true;
   RETURN_IF_ERROR(StartDaemon({binary, "--listen", places.server(), "--database",
                                cluster.ConnectionString(), "--artifacts", places.artifacts()},
                               places.log_file(kCoordinator), places.pid_file(kCoordinator)));
@@ -200,6 +202,31 @@ absl::Status LocalService::StartWorkers() {
     for (const v1::Worker& worker : known) alive += worker.state() == "alive" ? 1 : 0;
     return alive >= options_.workers;
   });
+}
+
+absl::Status LocalService::Tend() {
+  const Places& places = options_.places;
+  std::string ended;
+  if (LivingProcess(places.pid_file(kCoordinator)) == 0) ended = kCoordinator;
+  if (ended.empty() && !PostgresAlive(places)) ended = "database";
+  for (int i = 1; ended.empty() && i <= options_.workers; ++i) {
+    const std::string worker = absl::StrCat(kWorkerPrefix, i);
+    if (LivingProcess(places.pid_file(worker)) == 0) ended = worker;
+  }
+  if (ended.empty()) return absl::OkStatus();
+  if (--restarts_left_ < 0) {
+    return absl::UnavailableError(
+        absl::StrCat("the ", ended, " ends again and again: ", LastLine(places.log_file(ended)),
+                     " (logs: ", places.logs(), ")"));
+  }
+  options_.say(absl::StrCat("the ", ended, " has ended; starting it again"));
+  const StartLock lock(places);
+  if (ended == "database") {
+    ASSIGN_OR_RETURN(PostgresCluster cluster, PostgresCluster::Find(places));
+    RETURN_IF_ERROR(cluster.EnsureRunning());
+  }
+  RETURN_IF_ERROR(StartCoordinator());
+  return StartWorkers();
 }
 
 absl::Status LocalService::Keep() { return WriteFileWhole(KeepMark(options_.places), ""); }

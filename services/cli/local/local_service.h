@@ -34,6 +34,10 @@ class LocalService {
   LocalService(const LocalService&) = delete;
   LocalService& operator=(const LocalService&) = delete;
 
+  // Starts again what has ended since: a killed worker, coordinator or database. Cheap enough to be
+  // called twice a second.
+  // Errors: Unavailable: something ends again and again, with its last line.
+  absl::Status Tend();
   // Stops everything unless others use it or it was to be kept up (Keep). Returns true if stopped.
   absl::StatusOr<bool> Leave();
   // The service stays up until `dovetail stop`.
@@ -47,6 +51,8 @@ class LocalService {
 
   LocalServiceOptions options_;
   int users_lock_ = -1;
+  int restarts_left_ = 20;
+  bool joined_ = false;
 };
 
 // Stops what runs, also what was kept up.

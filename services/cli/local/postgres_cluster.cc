@@ -154,6 +154,14 @@ absl::Status PostgresCluster::Stop() {
       .status();
 }
 
+bool PostgresAlive(const Places& places) {
+  int64_t pid = 0;
+  std::ifstream(places.postgres_data() + "/postmaster.pid") >> pid;
+  if (pid <= 1) return false;
+  std::error_code error;
+  return fs::exists(absl::StrCat("/proc/", pid), error);
+}
+
 std::string PostgresCluster::ConnectionString() const {
   return absl::StrCat("host=", places_.postgres_socket_directory(), " dbname=", kDatabase,
                       " user=", kUser);

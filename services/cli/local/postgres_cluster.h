@@ -40,6 +40,9 @@ class PostgresCluster {
   std::string bin_;  // directory of initdb, pg_ctl, createdb
 };
 
+// Whether its server process lives; reads two small files.
+bool PostgresAlive(const Places& places);
+
 }  // namespace dovetail::cli
 
 #endif  // DOVETAIL_SERVICES_CLI_LOCAL_POSTGRES_CLUSTER_H_

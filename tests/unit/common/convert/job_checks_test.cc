@@ -155,6 +155,13 @@ INSTANTIATE_TEST_SUITE_P(
              "did you mean \"prune\""}),
     [](const ::testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
 
+TEST(JobChecksTest, NamedFlowNeedsNoTasks) {
+  v1::JobSpec job = LegalJob();
+  job.mutable_flow()->clear_tasks();
+  job.mutable_flow()->set_name("prune_quantize");
+  EXPECT_OK(JobSpecFromProto(job));
+}
+
 TEST(JobChecksTest, VectorValueIsCheckedByElement) {
   const Variable bits{
       .name = "bits", .type = VariableType::kInteger, .min = 2, .max = 8, .length = 3};
