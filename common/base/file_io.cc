@@ -81,13 +81,15 @@ absl::Status WriteAll(int descriptor, absl::string_view bytes, absl::string_view
   return absl::OkStatus();
 }
 
-absl::Status WriteFileAtomically(const std::string& file, absl::string_view bytes) {
+absl::Status WriteFileAtomically(const std::string& file, absl::string_view bytes,
+                                 Durability durability) {
   const std::string context = absl::StrCat("cannot write ", file);
   const std::string temporary = absl::StrCat(file, ".", UniqueName(), ".tmp");
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoStatus(errno, context);
   absl::Status status = WriteAll(fd, bytes, context);
-  if (status.ok() && fsync(fd) != 0) status = ErrnoStatus(errno, context);
+  if (status.ok() && durability == Durability::kSynced && fsync(fd) != 0)
+    status = ErrnoStatus(errno, context);
   if (close(fd) != 0 && status.ok()) status = ErrnoStatus(errno, context);
   if (status.ok() && rename(temporary.c_str(), file.c_str()) != 0) {
     status = ErrnoStatus(errno, context);

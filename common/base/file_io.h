@@ -21,8 +21,14 @@ absl::Status ErrnoStatus(int error_number, absl::string_view context);
 // than max_bytes (0: no limit).
 absl::StatusOr<std::string> ReadFile(const std::string& file, int64_t max_bytes = 0);
 
-// Readers see the old content or the new, never a part: a temporary beside `file`, synced, renamed.
-absl::Status WriteFileAtomically(const std::string& file, absl::string_view bytes);
+enum class Durability {
+  kSynced,    // survives a power cut
+  kUnsynced,  // need not: spares several milliseconds
+};
+
+// Readers see the old content or the new, never a part: a temporary beside `file`, renamed.
+absl::Status WriteFileAtomically(const std::string& file, absl::string_view bytes,
+                                 Durability durability = Durability::kSynced);
 
 // All of `bytes` to an open descriptor, however often the kernel stops short.
 absl::Status WriteAll(int descriptor, absl::string_view bytes, absl::string_view context);

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/artifacts/remote_store.h"
+#include "common/base/clock.h"
 #include "common/base/file_io.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/channel.h"
@@ -31,6 +32,9 @@ namespace dovetail {
 namespace {
 
 constexpr double kMemoryFraction = 0.8;
+// Batch systems and `timeout` send the same signal to a process and to its group: a second one that
+// comes at once is the first one's echo.
+constexpr int64_t kSecondSignalMs = 1'000;
 
 absl::Status StartLogging(const DaemonOptions& options) {
   LogOptions log;
@@ -106,15 +110,20 @@ class SignalWatch {
   }
   void Start(link::StopSignal* stop) {
     thread_ = std::thread([this, stop] {
-      for (int count = 0;; ++count) {
+      int64_t first_ms = 0;
+      while (true) {
         int signal = 0;
         sigwait(&signals_, &signal);
         if (signal == SIGUSR1) return;
-        LogInfo(count == 0 ? "signal: draining; a second one calls off what runs"
-                           : "second signal: calling off what runs",
-                {{"signal", signal}});
-        if (count == 0) stop->Drain();
-        if (count > 0) stop->Stop();
+        const int64_t now_ms = SystemClock().SteadyMs();
+        if (first_ms == 0) {
+          first_ms = now_ms;
+          LogInfo("signal: draining; another calls off what runs", {{"signal", signal}});
+          stop->Drain();
+        } else if (now_ms - first_ms >= kSecondSignalMs) {
+          LogInfo("second signal: calling off what runs", {{"signal", signal}});
+          stop->Stop();
+        }
       }
     });
   }

@@ -67,7 +67,7 @@ absl::Status TaskOutputs::Publish(const Measurement& measurement) {
     }
   }
   return WriteFileAtomically(absl::StrCat(directory_, "/", kMeasurementFile),
-                             measurement.ToValue().ToJson() + "\n");
+                             measurement.ToValue().ToJson() + "\n", Durability::kUnsynced);
 }
 
 absl::Status WriteOutcome(const std::string& directory, Outcome outcome,
@@ -75,7 +75,8 @@ absl::Status WriteOutcome(const std::string& directory, Outcome outcome,
   RETURN_IF_ERROR(MakeDirectories(directory));
   Value value;
   value.Set("outcome", OutcomeName(outcome)).Set("message", message);
-  return WriteFileAtomically(absl::StrCat(directory, "/", kOutcomeFile), value.ToJson() + "\n");
+  return WriteFileAtomically(absl::StrCat(directory, "/", kOutcomeFile), value.ToJson() + "\n",
+                             Durability::kUnsynced);
 }
 
 }  // namespace dovetail

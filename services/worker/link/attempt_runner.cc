@@ -112,7 +112,10 @@ ActionResult AttemptRunner::Run(RunningAttempt& attempt) {
   }
   if (result.outcome != Outcome::kOk && result.outcome != Outcome::kConstraint) return result;
   const absl::Status uploaded = Upload(attempt, directories, result);
-  return uploaded.ok() ? result : NodeFailure(uploaded);
+  if (uploaded.ok()) return result;
+  // An output that is missing or no plain file is the task's fault, not this node's.
+  const bool bug = absl::IsNotFound(uploaded) || absl::IsFailedPrecondition(uploaded);
+  return bug ? Failure(Outcome::kBug, uploaded.message()) : NodeFailure(uploaded);
 }
 
 absl::Status AttemptRunner::Prepare(RunningAttempt& attempt, Directories& directories) {
@@ -127,7 +130,8 @@ absl::Status AttemptRunner::Prepare(RunningAttempt& attempt, Directories& direct
   }
   RETURN_IF_ERROR(
       WriteFileAtomically(directories.inputs() + "/parameters.json",
-                          assignment.parameters.is_null() ? "{}" : assignment.parameters.ToJson()));
+                          assignment.parameters.is_null() ? "{}" : assignment.parameters.ToJson(),
+                          Durability::kUnsynced));
   for (const auto& [port, digest] : assignment.inputs) {
     const std::string file = absl::StrCat(directories.inputs(), "/", port, ".input");
     RETURN_IF_ERROR_WITH(
@@ -171,6 +175,7 @@ sandbox::CommandSpec AttemptRunner::MakeCommand(const RunningAttempt& attempt,
   command.cancel = &attempt.cancel;
   command.memory_limit_bytes = options_.memory_per_slot_bytes * assignment.cpu_slots;
   command.file_limit_bytes = options_.file_limit_bytes;
+  command.disk_limit_bytes = options_.disk_limit_bytes;
   return command;
 }
 
@@ -180,7 +185,9 @@ ActionResult AttemptRunner::Judge(const Assignment& assignment, const sandbox::C
   const absl::Status status = sandbox::CommandStatus(assignment.task, command, ended);
   if (ended.cancelled) return Failure(Outcome::kCancelled, status.message());
   if (ended.timed_out) return Failure(Outcome::kTimeout, status.message());
-  if (ended.memory_exceeded) return Failure(Outcome::kOutOfMemory, status.message());
+  if (ended.memory_exceeded || ended.disk_exceeded) {
+    return Failure(Outcome::kOutOfMemory, status.message());
+  }
   absl::StatusOr<ActionResult> told = ReadOutcome(directories.work());
   const bool good =
       told.ok() && (told->outcome == Outcome::kOk || told->outcome == Outcome::kConstraint);

@@ -27,6 +27,7 @@ struct AttemptOptions {
   int64_t task_cache_limit_bytes = 0;  // 0: no limit
   int64_t memory_per_slot_bytes = 0;   // 0: no limit
   int64_t file_limit_bytes = int64_t{16} << 30;
+  int64_t disk_limit_bytes = int64_t{64} << 30;  // of all that an attempt writes
   sandbox::CageKind cage = sandbox::CageKind::kAuto;
 };
 

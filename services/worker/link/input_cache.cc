@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -15,8 +16,10 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/digest.h"
 #include "common/base/file_io.h"
 #include "common/base/status_macros.h"
+#include "common/telemetry/log.h"
 
 namespace dovetail::link {
 namespace {
@@ -44,6 +47,17 @@ std::vector<CachedFile> FilesBelow(const std::string& directory) {
                      static_cast<int64_t>(info.st_blocks) * 512});
   }
   return files;
+}
+
+// The disk may have rotted, and a task without a cage may have written where it should not.
+bool HasDigest(const std::string& file, const std::string& digest) {
+  std::ifstream in(file, std::ios::binary);
+  std::string block(1 << 20, '\0');
+  Sha256Hasher hasher;
+  while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
+    hasher.Update(block.data(), static_cast<size_t>(in.gcount()));
+  }
+  return hasher.FinishHex() == digest;
 }
 
 }  // namespace
@@ -101,6 +115,12 @@ absl::Status InputCache::LinkOnce(const std::string& digest, const std::string& 
   // Another process may throw a file away between its download and the link: once more then.
   for (int round = 0; round < 3; ++round) {
     if (::link(cached.c_str(), file.c_str()) == 0) {
+      if (!downloaded && !HasDigest(file, digest)) {
+        LogError("a cached input is corrupt and fetched again", {{"digest", digest}});
+        unlink(file.c_str());
+        unlink(cached.c_str());
+        continue;
+      }
       // Explicit, because the kernel's own "now" moves in steps of milliseconds.
       timespec now[2];
       clock_gettime(CLOCK_REALTIME, &now[0]);

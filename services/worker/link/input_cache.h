@@ -28,7 +28,7 @@ class InputCache {
              WorkerMetrics* metrics);
 
   // Puts the artifact's bytes at `file` as a hard link, so that it stays whatever the cache throws
-  // away. The same digest is downloaded once however many ask.
+  // away. The same digest is downloaded once however many ask; kept bytes are verified each time.
   // Errors: those of ArtifactStore::GetFile.
   absl::Status LinkTo(const std::string& digest, const std::string& file);
 

@@ -26,13 +26,21 @@
 #include "services/worker/sandbox/clipped_text.h"
 #include "services/worker/sandbox/process_tree.h"
 #include "services/worker/sandbox/supervisor.h"
+#include "services/worker/sandbox/work_area.h"
 
 namespace dovetail::sandbox {
 namespace {
 
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-constexpr int kPollMs = 50;         // how soon a cancel flag is seen
-constexpr int64_t kSampleMs = 250;  // how often the tree's memory is summed
+constexpr int kPollMs = 50;  // how soon a cancel flag is seen
+constexpr int64_t kMemorySampleMs = 250;
+constexpr int64_t kDiskSampleMs = 2'000;
+// Shadow memory of the sanitizers is data beyond any limit: there only the sampled sum holds.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 int64_t MsSince(SteadyTime start) {
@@ -184,7 +192,8 @@ struct Run {
   Pipe report;
   pid_t supervisor = -1;
   SteadyTime start = std::chrono::steady_clock::now();
-  int64_t next_sample_ms = kSampleMs;
+  int64_t next_memory_ms = kMemorySampleMs;
+  int64_t next_disk_ms = kDiskSampleMs;
   CommandResult result;
 };
 
@@ -244,7 +253,8 @@ absl::Status Start(Run& run) {
   plan.stderr_fd = run.err.child_end.get();
   plan.control_fd = run.control.read.get();
   plan.report_fd = run.report.write.get();
-  plan.memory_limit_bytes = static_cast<uint64_t>(std::max<int64_t>(0, spec.memory_limit_bytes));
+  plan.memory_limit_bytes =
+      kSanitized ? 0 : static_cast<uint64_t>(std::max<int64_t>(0, spec.memory_limit_bytes));
   plan.file_limit_bytes = static_cast<uint64_t>(std::max<int64_t>(0, spec.file_limit_bytes));
   plan.forbid_new_privileges = !in_bubblewrap;
   run.start = std::chrono::steady_clock::now();
@@ -259,29 +269,39 @@ absl::Status Start(Run& run) {
   return absl::OkStatus();
 }
 
+void SampleMemory(Run& run, int64_t elapsed_ms) {
+  if (run.spec.memory_limit_bytes == 0 || elapsed_ms < run.next_memory_ms) return;
+  const int64_t used_bytes = AnonymousBytes(Descendants(run.supervisor));
+  run.result.peak_rss_bytes = std::max(run.result.peak_rss_bytes, used_bytes);
+  run.result.memory_exceeded = used_bytes > run.spec.memory_limit_bytes;
+  run.next_memory_ms = elapsed_ms + kMemorySampleMs;
+}
+
+void SampleDisk(Run& run, int64_t elapsed_ms) {
+  if (run.spec.disk_limit_bytes == 0 || run.spec.writable.empty()) return;
+  if (elapsed_ms < run.next_disk_ms) return;
+  run.result.disk_exceeded = TreeBytes(run.spec.writable[0]) > run.spec.disk_limit_bytes;
+  run.next_disk_ms = elapsed_ms + kDiskSampleMs;
+}
+
 // Closing the control pipe is the order to kill the tree.
 void StopWhereDue(Run& run) {
   if (!run.control.write.open()) return;
   const CommandSpec& spec = run.spec;
+  CommandResult& result = run.result;
   const int64_t elapsed_ms = MsSince(run.start);
-  if (spec.cancel != nullptr && spec.cancel->load()) {
-    run.result.cancelled = true;
-  } else if (spec.timeout_ms > 0 && elapsed_ms >= spec.timeout_ms) {
-    run.result.timed_out = true;
-  } else if (spec.memory_limit_bytes > 0 && elapsed_ms >= run.next_sample_ms) {
-    const int64_t used_bytes = AnonymousBytes(Descendants(run.supervisor));
-    run.result.peak_rss_bytes = std::max(run.result.peak_rss_bytes, used_bytes);
-    run.result.memory_exceeded = used_bytes > spec.memory_limit_bytes;
-    run.next_sample_ms = elapsed_ms + kSampleMs;
-  }
-  if (run.result.cancelled || run.result.timed_out || run.result.memory_exceeded) {
+  SampleMemory(run, elapsed_ms);
+  SampleDisk(run, elapsed_ms);
+  result.cancelled = spec.cancel != nullptr && spec.cancel->load();
+  result.timed_out = !result.cancelled && spec.timeout_ms > 0 && elapsed_ms >= spec.timeout_ms;
+  if (result.cancelled || result.timed_out || result.memory_exceeded || result.disk_exceeded) {
     run.control.write.Close();
   }
 }
 
 int WaitMs(const Run& run) {
   int64_t wait_ms = run.spec.cancel != nullptr ? kPollMs : 1000;
-  if (run.spec.memory_limit_bytes > 0) wait_ms = std::min(wait_ms, kSampleMs);
+  if (run.spec.memory_limit_bytes > 0) wait_ms = std::min(wait_ms, kMemorySampleMs);
   if (run.spec.timeout_ms > 0 && run.control.write.open()) {
     wait_ms = std::min(wait_ms, run.spec.timeout_ms - MsSince(run.start));
   }
@@ -354,6 +374,10 @@ absl::Status CommandStatus(absl::string_view name, const CommandSpec& spec,
   if (result.timed_out) {
     return absl::DeadlineExceededError(
         absl::StrCat(name, ": not done after ", spec.timeout_ms / 1000.0, " s"));
+  }
+  if (result.disk_exceeded) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(name, ": wrote more than ", spec.disk_limit_bytes >> 20, " MiB"));
   }
   // 137 without a signal of ours: a shell or launcher reports that the kernel's OOM killer struck.
   if (result.memory_exceeded || result.exit_code == 128 + SIGKILL) {

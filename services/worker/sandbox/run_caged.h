@@ -47,6 +47,8 @@ struct CommandSpec {
   const std::atomic<bool>* cancel = nullptr;  // set by another thread: the tree is killed
   int64_t memory_limit_bytes = 0;             // of the whole tree, and of each process; 0: none
   int64_t file_limit_bytes = 0;               // of each file written; 0: none
+  // Of all files below the first writable directory, looked at every two seconds; 0: none.
+  int64_t disk_limit_bytes = 0;
 };
 
 struct CommandResult {
@@ -55,6 +57,7 @@ struct CommandResult {
   bool timed_out = false;
   bool cancelled = false;
   bool memory_exceeded = false;
+  bool disk_exceeded = false;
   std::string stdout_text;  // clipped
   std::string stderr_text;  // clipped
   double wall_seconds = 0;
@@ -62,7 +65,8 @@ struct CommandResult {
   int64_t peak_rss_bytes = 0;  // of the largest process, or of the tree where that was seen larger
 
   bool ok() const {
-    return exit_code == 0 && signal == 0 && !timed_out && !cancelled && !memory_exceeded;
+    return exit_code == 0 && signal == 0 && !timed_out && !cancelled && !memory_exceeded &&
+           !disk_exceeded;
   }
 };
 
@@ -74,7 +78,7 @@ struct CommandResult {
 absl::StatusOr<CommandResult> RunCaged(const CommandSpec& spec);
 
 // How a finished command is told: OK; Aborted cancelled; DeadlineExceeded with the limit;
-// ResourceExhausted out of memory; Internal "name: exit code 3: <last line of its output>".
+// ResourceExhausted out of memory or disk; Internal "name: exit code 3: <last line of its output>".
 absl::Status CommandStatus(absl::string_view name, const CommandSpec& spec,
                            const CommandResult& result);
 

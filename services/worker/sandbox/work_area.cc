@@ -62,6 +62,18 @@ absl::Status RemoveTree(const std::string& directory) {
   return ErrnoStatus(error.value(), absl::StrCat("cannot remove ", directory));
 }
 
+int64_t TreeBytes(const std::string& directory) {
+  int64_t bytes = 0;
+  std::error_code error;
+  fs::recursive_directory_iterator it(directory, fs::directory_options::skip_permission_denied,
+                                      error);
+  for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    struct stat info;
+    if (lstat(it->path().c_str(), &info) == 0) bytes += static_cast<int64_t>(info.st_blocks) * 512;
+  }
+  return bytes;
+}
+
 absl::StatusOr<std::unique_ptr<WorkArea>> WorkArea::Open(const std::string& root) {
   std::error_code error;
   fs::create_directories(root, error);

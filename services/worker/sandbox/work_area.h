@@ -3,6 +3,7 @@
 #ifndef DOVETAIL_SERVICES_WORKER_SANDBOX_WORK_AREA_H_
 #define DOVETAIL_SERVICES_WORKER_SANDBOX_WORK_AREA_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,9 @@ namespace dovetail::sandbox {
 
 // Removes `directory` and all below it, read-only directories too. Absence is OK.
 absl::Status RemoveTree(const std::string& directory);
+
+// What the files below `directory` take on the disk.
+int64_t TreeBytes(const std::string& directory);
 
 // A directory of this process under a root that processes share; held by a lock on a file in it.
 // Thread-safe.

@@ -1,4 +1,8 @@
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -142,6 +146,22 @@ TEST_F(DirectoryStoreTest, ManyPutTheSameBytesAtOnce) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(TemporaryCount(), 0);
+}
+
+TEST_F(DirectoryStoreTest, ADiskThatIsFullIsResourceExhaustedAndLeavesNothing) {
+  // A limit on the size of files stands for the full disk, in a process of its own.
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {100'000, 100'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const auto digest = store_->Put(RandomBytes(1'000'000, 7));
+    _exit(absl::IsResourceExhausted(digest.status()) ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
   EXPECT_EQ(TemporaryCount(), 0);
 }
 

@@ -50,6 +50,16 @@ TEST_F(InputCacheTest, TheLeastRecentlyUsedGoesFirstAndLinksStay) {
   EXPECT_EQ(*ReadFile(directory_ / "l1"), std::string(10'000, 'b'));
 }
 
+TEST_F(InputCacheTest, CorruptFilesAreFetchedAgain) {
+  InputCache cache(directory_ / "cache", 1 << 20, remote_.get(), &metrics_);
+  ASSERT_OK_AND_ASSIGN(const std::string digest, remote_->Put("the right bytes"));
+  ASSERT_OK(cache.LinkTo(digest, directory_ / "first"));
+  ASSERT_OK(WriteFileAtomically(directory_ / ("cache/" + digest.substr(0, 2) + "/" + digest),
+                                "the wrong bytes"));
+  ASSERT_OK(cache.LinkTo(digest, directory_ / "second"));
+  EXPECT_EQ(*ReadFile(directory_ / "second"), "the right bytes");
+}
+
 TEST_F(InputCacheTest, UnknownDigestsAreNotFoundAndLeaveNothing) {
   InputCache cache(directory_ / "cache", 1 << 20, remote_.get(), &metrics_);
   EXPECT_THAT(cache.LinkTo(Sha256Hex("no"), directory_ / "x"),

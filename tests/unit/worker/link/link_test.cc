@@ -199,7 +199,7 @@ TEST_F(LinkTest, FailuresTellTheirOutcome) {
   EXPECT_EQ(Result("silent").outcome(), "bug");
   EXPECT_THAT(Result("silent").message(), HasSubstr("without a result"));
   // A link that the task left is not followed: nothing of this machine goes out.
-  EXPECT_EQ(Result("link").outcome(), "infrastructure");
+  EXPECT_EQ(Result("link").outcome(), "bug");
   EXPECT_TRUE(Result("link").outputs().empty());
   EXPECT_EQ(Result("missing").outcome(), "infrastructure");
   EXPECT_EQ(Result("hang").outcome(), "timeout");

@@ -184,6 +184,29 @@ TEST_P(RunCagedTest, FilesStopAtTheirLimit) {
   EXPECT_EQ(std::filesystem::file_size(directory_ / "big"), 1'000'000u);
 }
 
+TEST_P(RunCagedTest, ATreeThatFillsTheDiskIsKilled) {
+  CommandSpec spec = Shell("head -c 3000000 /dev/zero > a; cp a b; sleep 1000");
+  spec.disk_limit_bytes = 5'000'000;
+  ASSERT_OK_AND_ASSIGN(const CommandResult result, RunCaged(spec));
+  EXPECT_TRUE(result.disk_exceeded);
+  EXPECT_THAT(CommandStatus("tool", spec, result),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("wrote more than 4 MiB")));
+}
+
+TEST_P(RunCagedTest, ACommandDiesWithASupervisorThatIsKilled) {
+  std::thread killer([&] {
+    Waited([&] { return std::filesystem::exists(directory_ / "started"); });
+    for (const pid_t pid : Descendants(getpid())) {
+      const auto name = ReadFile("/proc/" + std::to_string(pid) + "/comm");
+      if (name.ok() && *name == "cage\n") kill(pid, SIGKILL);
+    }
+  });
+  EXPECT_THAT(RunCaged(Shell("echo x > started; exec sleep 1000")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("supervisor")));
+  killer.join();
+  EXPECT_TRUE(Waited([] { return Descendants(getpid()).empty(); }));
+}
+
 TEST_P(RunCagedTest, UsageOfGrandchildrenIsCounted) {
   CommandSpec spec = Shell("sh -c 'python3 -c \"x=b\\\"a\\\"*80000000; sum(range(1000000))\"'");
   ASSERT_OK_AND_ASSIGN(const CommandResult result, RunCaged(spec));
