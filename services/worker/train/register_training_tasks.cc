@@ -6,6 +6,7 @@ namespace dovetail {
 void RegisterTrainingTasks(TaskRegistry& registry) {
   registry.Register("train", train::MakeTrainTask);
   registry.Register("prune", train::MakePruneTask);
+  registry.Register("scale", train::MakeScaleTask);
   registry.Register("quantize", train::MakeQuantizeTask);
 }
 

@@ -137,4 +137,12 @@ Measurement MeasureTraining(const TrainResult& result, const nn::Network& networ
   return measurement;
 }
 
+void AddNoiseWarning(double tolerance, Measurement& measurement) {
+  const double error = measurement.metrics["validation_accuracy"].standard_error;
+  if (tolerance > error) return;
+  measurement.log.Set("noise", absl::StrCat("the tolerance of ", tolerance,
+                                            " is below the standard error of the accuracy, ", error,
+                                            ": the result is as much luck as merit"));
+}
+
 }  // namespace dovetail::train

@@ -41,6 +41,9 @@ double KeptFraction(const nn::Network& network);
 Measurement MeasureTraining(const TrainResult& result, const nn::Network& network,
                             const nn::Split& validation, const std::string& trainer);
 
+// Says so in the log where a tolerance is within one standard error of the accuracy.
+void AddNoiseWarning(double tolerance, Measurement& measurement);
+
 }  // namespace dovetail::train
 
 #endif  // DOVETAIL_SERVICES_WORKER_TRAIN_TASK_SUPPORT_H_

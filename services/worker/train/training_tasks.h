@@ -11,6 +11,7 @@ namespace dovetail::train {
 std::unique_ptr<Task> MakeTrainTask();
 std::unique_ptr<Task> MakePruneTask();
 std::unique_ptr<Task> MakeQuantizeTask();
+std::unique_ptr<Task> MakeScaleTask();
 
 }  // namespace dovetail::train
 

@@ -41,6 +41,7 @@ class TrainingTasksTest : public ::testing::Test {
     TaskContext context;
     context.input_files = {{"network", directory_ + "/" + network},
                            {"dataset", directory_ + "/data"}};
+    context.cache_directory = cache_directory_;
     context.output_directory = directory_ + "/" + output;
     std::filesystem::create_directories(context.output_directory);
     context.parameters =
@@ -55,6 +56,7 @@ class TrainingTasksTest : public ::testing::Test {
   const Samples train_ = Clouds(2000, 8, 4, 1);
   const Samples validation_ = Clouds(500, 8, 4, 2);
   std::string directory_;
+  std::string cache_directory_;  // none
   TaskRegistry registry_;
   std::vector<Value> progress_;
 };
@@ -121,9 +123,66 @@ TEST_F(TrainingTasksTest, RatesOutsideTheUnitIntervalAreInvalid) {
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/x/network"));
 }
 
+TEST_F(TrainingTasksTest, AutomaticPruningStaysWithinItsTolerance) {
+  ASSERT_OK_AND_ASSIGN(const Measurement trained,
+                       Run("train", "first", "t", R"({"epochs": 5, "batch_size": 64})"));
+  ASSERT_OK_AND_ASSIGN(const Measurement pruned,
+                       Run("prune", "t/network", "p",
+                           R"({"rate": 0.5, "mode": "auto", "epochs": 3, "batch_size": 64,
+                               "tolerance": 0.05})"));
+  EXPECT_GE(pruned.Get("validation_accuracy"), trained.Get("validation_accuracy") - 0.05);
+  EXPECT_LT(pruned.Get("kept_fraction"), 0.7);
+  EXPECT_EQ(pruned.log["trace"].AsList().size(), pruned.Get("evaluations"));
+  EXPECT_FALSE(pruned.log["plot"].AsString().empty());
+}
+
+TEST_F(TrainingTasksTest, AnInterruptedSearchEndsAsAnUninterruptedOne) {
+  const char* const parameters = R"({"rate": 0.5, "mode": "auto", "epochs": 2, "tolerance": 0.1})";
+  const char* const shorter =
+      R"({"rate": 0.5, "mode": "auto", "epochs": 2, "tolerance": 0.1, "max_evaluations": 2})";
+  ASSERT_OK(Run("prune", "first", "plain", parameters));
+  cache_directory_ = directory_ + "/cache";
+  ASSERT_OK(Run("prune", "first", "cut", shorter));
+  ASSERT_OK(Run("prune", "first", "resumed", parameters));
+  ASSERT_OK(Run("prune", "first", "again", parameters));  // from the cache alone
+  EXPECT_EQ(nn::SerializeNetwork(Read("plain/network")),
+            nn::SerializeNetwork(Read("resumed/network")));
+  EXPECT_EQ(nn::SerializeNetwork(Read("plain/network")),
+            nn::SerializeNetwork(Read("again/network")));
+}
+
+TEST_F(TrainingTasksTest, StructuredPruningMakesTheMatricesSmaller) {
+  ASSERT_OK(Run("prune", "first", "n", R"({"rate": 0.5, "scope": "neurons", "epochs": 1})"));
+  EXPECT_EQ(Read("n/network").Find("fc1")->output_shape, nn::Shape{8});
+}
+
+TEST_F(TrainingTasksTest, ScaleByAFactorAndByTolerance) {
+  ASSERT_OK(Run("train", "first", "t", R"({"epochs": 5, "batch_size": 64})"));
+  ASSERT_OK(Run("scale", "t/network", "s", R"({"factor": 0.25, "epochs": 1})"));
+  EXPECT_EQ(Read("s/network").Find("fc1")->output_shape, nn::Shape{4});
+  ASSERT_OK_AND_ASSIGN(const Measurement scaled,
+                       Run("scale", "t/network", "a",
+                           R"({"mode": "auto", "epochs": 3, "batch_size": 64,
+                               "tolerance": 0.02, "from": "scratch"})"));
+  EXPECT_GE(scaled.Get("evaluations"), 1);
+  EXPECT_THAT(Run("scale", "t/network", "x", R"({"factor": 0})"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("(0, 1]")));
+}
+
+TEST_F(TrainingTasksTest, TrainableBitsFromTheTask) {
+  ASSERT_OK(Run("train", "first", "t", R"({"epochs": 5, "batch_size": 64})"));
+  ASSERT_OK_AND_ASSIGN(
+      const Measurement learnt,
+      Run("quantize", "t/network", "h", R"({"bits": "trainable", "epochs": 9, "batch_size": 64})"));
+  EXPECT_GT(learnt.Get("effective_bit_operations"), 0);
+  EXPECT_GT(learnt.Get("validation_accuracy"), 0.85);
+  EXPECT_THAT(Run("quantize", "t/network", "x", R"({"bits": "few"})"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("uniform, trainable")));
+}
+
 TEST_F(TrainingTasksTest, UnknownScopeNamesTheKnown) {
-  EXPECT_THAT(Run("prune", "first", "x", R"({"rate": 0.5, "scope": "neuron"})"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global, layer")));
+  EXPECT_THAT(Run("prune", "first", "x", R"({"rate": 0.5, "scope": "synapse"})"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("global, layer, neurons")));
 }
 
 TEST_F(TrainingTasksTest, MalformedPrecisionIsInvalid) {
