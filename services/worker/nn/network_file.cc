@@ -9,6 +9,7 @@
 #include "dovetail/v1/network.pb.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/stubs/logging.h"
 #include "services/worker/nn/atomic_file.h"
 #include "services/worker/nn/layer_shapes.h"
 #include "services/worker/nn/network.h"
@@ -135,6 +136,7 @@ std::string SerializeNetwork(const Network& network) {
 }
 
 absl::StatusOr<Network> ParseNetwork(absl::string_view bytes) {
+  const google::protobuf::LogSilencer silencer;  // the error is returned, not printed
   v1::NetworkFile file;
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
       !file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||

@@ -57,11 +57,22 @@ absl::StatusOr<Network> Import(absl::string_view bytes) {
   return network;
 }
 
+// Names in a message come from the file: printable and of bounded length.
+absl::Status OneLine(const absl::Status& status) {
+  std::string message(status.message().substr(0, 1500));
+  for (char& c : message) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  return absl::Status(status.code(), message);
+}
+
 }  // namespace
 
 absl::StatusOr<Network> ReadOnnx(absl::string_view bytes) {
   try {
-    return Import(bytes);
+    absl::StatusOr<Network> network = Import(bytes);
+    if (!network.ok()) return OneLine(network.status());
+    return network;
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("the ONNX file needs more memory than there is");
   }

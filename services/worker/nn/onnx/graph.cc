@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "google/protobuf/stubs/logging.h"
 #include "onnx/onnx_pb.h"
 #include "services/worker/nn/half_float.h"
 #include "services/worker/nn/onnx/wire_limits.h"
@@ -281,6 +282,15 @@ class Reader {
 
 }  // namespace
 
+// Names from a file go into messages, JSON and protobuf strings: printable ASCII only.
+static std::string Printable(const std::string& text) {
+  std::string result = text.substr(0, 200);
+  for (char& c : result) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  return result;
+}
+
 int64_t Node::Integer(const std::string& attribute, int64_t otherwise) const {
   const auto it = attributes.find(attribute);
   return it == attributes.end() ? otherwise : it->second.integer;
@@ -302,9 +312,12 @@ std::vector<int64_t> Node::Integers(const std::string& attribute) const {
 }
 
 std::string Node::Describe() const {
-  if (!name.empty()) return absl::StrCat("node \"", name, "\" (", op, ")");
-  if (!outputs.empty()) return absl::StrCat("the ", op, " node that gives \"", outputs[0], "\"");
-  return absl::StrCat("a ", op, " node");
+  const std::string kind = Printable(op);
+  if (!name.empty()) return absl::StrCat("node \"", Printable(name), "\" (", kind, ")");
+  if (!outputs.empty()) {
+    return absl::StrCat("the ", kind, " node that gives \"", Printable(outputs[0]), "\"");
+  }
+  return absl::StrCat("a ", kind, " node");
 }
 
 absl::StatusOr<Graph> ParseGraph(absl::string_view bytes, const Limits& limits) {
@@ -314,11 +327,15 @@ absl::StatusOr<Graph> ParseGraph(absl::string_view bytes, const Limits& limits) 
   }
   if (bytes.empty()) return absl::InvalidArgumentError("not an ONNX file: it is empty");
   RETURN_IF_ERROR(CheckWireLimits(bytes, limits.field_count));
+  const google::protobuf::LogSilencer silencer;  // the error is returned, not printed
   ::onnx::ModelProto model;
   if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !model.has_graph()) {
     return absl::InvalidArgumentError("not an ONNX file: it holds no graph");
   }
-  return Reader(limits).Read(model);
+  ASSIGN_OR_RETURN(Graph graph, Reader(limits).Read(model));
+  graph.name = Printable(graph.name);
+  graph.producer = Printable(graph.producer);
+  return graph;
 }
 
 }  // namespace dovetail::nn::onnx_file
