@@ -103,6 +103,7 @@ class Runner {
     cache_.Put(KeyOf(text), CellsToText(cells));
   }
 
+  bool keeps_netlists() const { return options_.keep_netlists; }
   std::string File(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
   std::string NetlistFile(const Job& job) const { return File(job.name + ".json"); }
 
@@ -155,6 +156,28 @@ struct MappedModules {
   std::vector<std::string> netlist_files;
 };
 
+// The top holds only wires between layers: mapped for its netlist alone.
+absl::Status AddTopJob(const Modules& modules, const Runner& runner, std::vector<Job>& jobs) {
+  std::string stubs;
+  std::string top;
+  for (const auto& [name, text] : modules) {
+    if (IsLayer(name)) {
+      stubs += StubOf(text);
+    } else if (!IsAdder(name) && !IsMultiplier(name)) {
+      top = name;
+    }
+  }
+  if (top.empty()) return absl::InvalidArgumentError("the Verilog has no top module");
+  RETURN_IF_ERROR(WriteFile(runner.File("top_stubs.v"), stubs));
+  RETURN_IF_ERROR(WriteFile(runner.File("top.v"), modules.at(top)));
+  jobs.push_back(
+      {.name = "top",
+       .template_file = "yosys/layer.ys.in",
+       .values = {
+           {"STUBS", runner.File("top_stubs.v")}, {"INPUT", runner.File("top.v")}, {"TOP", top}}});
+  return absl::OkStatus();
+}
+
 absl::StatusOr<MappedModules> MapModules(const Modules& modules, const Runner& runner) {
   MappedModules mapped;
   std::string stubs;
@@ -199,6 +222,7 @@ absl::StatusOr<MappedModules> MapModules(const Modules& modules, const Runner& r
                     .values = {{"INPUT", runner.File("shapes.v")},
                                {"ADDER_MAP", runner.File("adder_map.v")}}});
   }
+  if (runner.keeps_netlists()) RETURN_IF_ERROR(AddTopJob(modules, runner, jobs));
   RETURN_IF_ERROR(runner.RunAll(jobs));
   for (const Job& job : jobs) {
     mapped.tool_seconds += job.cpu_seconds;
