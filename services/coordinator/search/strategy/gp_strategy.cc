@@ -12,6 +12,7 @@
 #include "services/coordinator/search/acquisition/candidate_scorer.h"
 #include "services/coordinator/search/initial/sobol.h"
 #include "services/coordinator/search/optimize/acquisition_optimizer.h"
+#include "services/coordinator/search/optimize/trust_region.h"
 #include "services/coordinator/search/strategy/strategy_base.h"
 #include "services/coordinator/search/surrogate/surrogate_model.h"
 
@@ -30,6 +31,7 @@ struct GpOptions {
   int draws = 16;
   int raw_count = 0;
   int start_count = 0;
+  bool trust_region = false;
 };
 
 // Eigen blocks its products by cache sizes it detects: pinned, or replays would differ by machine.
@@ -201,7 +203,9 @@ class GpStrategy : public StrategyBase {
     optimize.raw_count = n <= 150 ? 512 : (n <= 500 ? 256 : 96);
     optimize.start_count = n <= 500 ? 8 : 4;
     optimize.max_neighbours = n <= 150 ? 400 : (n <= 500 ? 200 : 80);
-    optimize.climb_steps = n <= 500 ? 30 : 20;
+    optimize.climb_steps = n <= 500 ? 30 : 15;
+    optimize.rounds = n <= 500 ? 4 : 2;
+    if (options_.trust_region) SetTrustRegion(scorer.incumbents(), rng, optimize);
     if (options_.raw_count > 0) optimize.raw_count = options_.raw_count;
     if (options_.start_count > 0) optimize.start_count = options_.start_count;
     const std::optional<Optimum> optimum = MaximizeAcquisition(
@@ -216,6 +220,56 @@ class GpStrategy : public StrategyBase {
     info.Set("acquisition", optimum->value);
     info.Set("predicted", scorer.Predicted(optimum->slots));
     return Proposal{optimum->slots, std::move(info)};
+  }
+
+  // Whether each trial after the initial ones joined the feasible front of those before it.
+  std::vector<bool> Successes() const {
+    std::vector<bool> successes;
+    std::vector<std::vector<double>> front;
+    for (size_t i = 0; i < records().size(); ++i) {
+      const auto values = Objectives(records()[i]);
+      bool joins = values.has_value() && Violation(records()[i]) == 0;
+      for (size_t j = 0; j < front.size() && joins; ++j) {
+        bool beaten = true;
+        for (size_t k = 0; k < front[j].size(); ++k) beaten = beaten && front[j][k] <= (*values)[k];
+        joins = !beaten;
+      }
+      if (joins) {
+        std::erase_if(front, [&](const std::vector<double>& other) {
+          for (size_t k = 0; k < other.size(); ++k) {
+            if (other[k] < (*values)[k]) return false;
+          }
+          return true;
+        });
+        front.push_back(*values);
+      }
+      if (static_cast<int>(i) >= initial_count_) successes.push_back(joins);
+    }
+    return successes;
+  }
+
+  void SetTrustRegion(const std::vector<Slots>& incumbents, Rng& rng,
+                      OptimizeOptions& optimize) const {
+    if (incumbents.empty()) return;
+    const auto& dimensions = space().dimensions();
+    const Slots& centre = incumbents[rng.Below(incumbents.size())];
+    std::vector<double> at;
+    for (const Dimension& d : dimensions) {
+      const bool placed = centre[d.slot] != kInactive && d.type != VariableType::kPermutation &&
+                          d.type != VariableType::kCategorical;
+      at.push_back(placed ? space().Coordinate(d, centre[d.slot]) : 0.5);
+    }
+    const Eigen::VectorXd lengths = model_->process(0).parameters().log_length.array().exp();
+    const Box box = TrustRegionBox(
+        at, lengths, TrustRegionSide(Successes(), static_cast<int>(dimensions.size())));
+    optimize.lower.assign(space().slot_count(), 0.0);
+    optimize.upper.assign(space().slot_count(), 1.0);
+    for (size_t g = 0; g < dimensions.size(); ++g) {
+      const Dimension& d = dimensions[g];
+      if (d.type == VariableType::kPermutation || d.type == VariableType::kCategorical) continue;
+      optimize.lower[d.slot] = box.lower[g];
+      optimize.upper[d.slot] = box.upper[g];
+    }
   }
 
   GpOptions options_;
@@ -298,7 +352,8 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeGpStrategy(const Problem& problem,
   ASSIGN_OR_RETURN(auto numbers, ReadOptions(plain, {{"noise_floor", 1e-8, 1e-12, 1.0},
                                                      {"draws", 16, 1, 256},
                                                      {"raw_count", 0, 0, 100000},
-                                                     {"start_count", 0, 0, 100}}));
+                                                     {"start_count", 0, 0, 100},
+                                                     {"trust_region", 0, 0, 1}}));
   if (problem.objectives.size() > 4) {
     return absl::InvalidArgumentError(
         "the gp strategy takes at most 4 objectives; make some of them constraints");
@@ -307,6 +362,7 @@ absl::StatusOr<std::unique_ptr<Strategy>> MakeGpStrategy(const Problem& problem,
   options.draws = static_cast<int>(numbers["draws"]);
   options.raw_count = static_cast<int>(numbers["raw_count"]);
   options.start_count = static_cast<int>(numbers["start_count"]);
+  options.trust_region = numbers["trust_region"] > 0;
   return std::unique_ptr<Strategy>(new GpStrategy(problem, std::move(space), std::move(options)));
 }
 

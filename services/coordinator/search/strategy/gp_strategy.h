@@ -17,6 +17,7 @@ namespace dovetail::search {
 //                front's range beyond it
 //   noise_floor  least noise variance of standardised outputs (1e-8: deterministic tools)
 //   draws        joint draws of pending outcomes (16)
+//   trust_region 1: maximise the acquisition in a box that follows success (TuRBO); 0: everywhere
 //   raw_count, start_count   of the acquisition's optimiser; 0: by the number of trials
 absl::StatusOr<std::unique_ptr<Strategy>> MakeGpStrategy(const Problem& problem, Space space);
 
