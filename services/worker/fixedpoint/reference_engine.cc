@@ -11,6 +11,7 @@
 #include "services/worker/fixedpoint/fixed_value.h"
 #include "services/worker/fixedpoint/layer_geometry.h"
 #include "services/worker/fixedpoint/parallel.h"
+#include "services/worker/fixedpoint/tables.h"
 #include "services/worker/fixedpoint/tensor_grid.h"
 
 namespace dovetail::fixedpoint {
@@ -265,6 +266,46 @@ RunFunction ClipStep(const Layer& layer) {
   };
 }
 
+RunFunction TableStep(const Layer& layer) {
+  return [table = TableOf(layer)](const Step& step, const std::vector<const Raws*>& in, Raws& out) {
+    for (int64_t e = 0; e < step.element_count; ++e) {
+      const int64_t index =
+          table.IndexOf(step.Input(in, 0, e), step.InputType(0, e).fraction_bits());
+      out[e] = step.Cast(WideRaw(table.entries[index], table.type), table.type.fraction_bits(), e);
+    }
+  };
+}
+
+// max(0, min(1, alpha x + beta)), exact before the cast.
+absl::StatusOr<RunFunction> HardSigmoidStep(const Layer& layer) {
+  const Dyadic alpha = DyadicOf(layer.attributes["alpha"].AsNumber());
+  const Dyadic beta = DyadicOf(layer.attributes["beta"].AsNumber());
+  // hls4ml's slope and shift have types of their own; a number like 0.2 needs one.
+  const auto given = [&layer](const std::string& name, Dyadic& number) {
+    const auto it = layer.types.find(name);
+    if (it == layer.types.end()) return number.bits < 32;
+    const FixedType& type = it->second.type;
+    number = {WideRaw(FromDouble(layer.attributes[name].AsNumber(), type), type),
+              type.fraction_bits()};
+    return true;
+  };
+  Dyadic slope = alpha;
+  Dyadic shift = beta;
+  if (!given("alpha", slope) || !given("beta", shift)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "layer \"", layer.name, "\" has no types for its alpha and beta, which are not short"));
+  }
+  return [slope, shift](const Step& step, const std::vector<const Raws*>& in, Raws& out) {
+    for (int64_t e = 0; e < step.element_count; ++e) {
+      const int product_bits = step.InputType(0, e).fraction_bits() + slope.bits;
+      const int bits = std::max({product_bits, shift.bits, 0});
+      const Wide value = Aligned(step.Input(in, 0, e) * slope.raw, product_bits, bits) +
+                         Aligned(shift.raw, shift.bits, bits);
+      out[e] = step.Cast(std::clamp<Wide>(value, 0, static_cast<Wide>(1) << bits), bits, e);
+    }
+  };
+}
+
 RunFunction CastStep(bool bipolar) {
   return [bipolar](const Step& step, const std::vector<const Raws*>& in, Raws& out) {
     for (int64_t e = 0; e < step.element_count; ++e) {
@@ -301,6 +342,11 @@ absl::StatusOr<RunFunction> MakeRun(const Network& network, const Layer& layer, 
       return ReluStep(layer);
     case Op::kHardTanh:
       return ClipStep(layer);
+    case Op::kSigmoid:
+    case Op::kTanh:
+      return TableStep(layer);
+    case Op::kHardSigmoid:
+      return HardSigmoidStep(layer);
     case Op::kQuantize:
       return CastStep(layer.attributes["bipolar"].AsBool());
     default:
