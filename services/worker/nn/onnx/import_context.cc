@@ -108,7 +108,16 @@ absl::StatusOr<std::vector<int64_t>> ImportContext::Integers(const Node& node, s
 
 void ImportContext::BindOutput(const Node& node, size_t index, ImportedValue value) {
   if (index < node.outputs.size() && !node.outputs[index].empty()) {
-    if (!value.is_constant()) ++names_of_layer_[value.layer];
+    if (!value.is_constant()) {
+      // A name that only this node reads is replaced by the new one.
+      bool replaces = false;
+      for (const std::string& input : node.inputs) {
+        const auto it = values_.find(input);
+        replaces = replaces || (it != values_.end() && it->second.layer == value.layer &&
+                                use_count_[input] == 1);
+      }
+      if (!replaces) ++names_of_layer_[value.layer];
+    }
     values_[node.outputs[index]] = std::move(value);
   }
 }
