@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -41,6 +42,16 @@ void PinEigen() {
     return true;
   }();
   (void)pinned;
+}
+
+// A candidate costs n^2: fewer of them where the history is long.
+void Effort(int n, OptimizeOptions& optimize) {
+  const int level = n <= 150 ? 0 : (n <= 300 ? 1 : (n <= 600 ? 2 : 3));
+  optimize.raw_count = std::array{512, 320, 192, 96}[level];
+  optimize.start_count = std::array{8, 8, 6, 4}[level];
+  optimize.max_neighbours = std::array{400, 240, 140, 80}[level];
+  optimize.climb_steps = std::array{30, 30, 22, 15}[level];
+  optimize.rounds = std::array{4, 4, 3, 2}[level];
 }
 
 class GpRefit : public Refit {
@@ -199,12 +210,9 @@ class GpStrategy : public StrategyBase {
                                  scorer_options);
     const int n = model_->process(0).size();
     OptimizeOptions optimize;
-    // A candidate costs n^2: fewer of them where the history is long.
-    optimize.raw_count = n <= 150 ? 512 : (n <= 500 ? 256 : 96);
-    optimize.start_count = n <= 500 ? 8 : 4;
-    optimize.max_neighbours = n <= 150 ? 400 : (n <= 500 ? 200 : 80);
-    optimize.climb_steps = n <= 500 ? 30 : 15;
-    optimize.rounds = n <= 500 ? 4 : 2;
+    Effort(n, optimize);
+    if (options_.raw_count > 0) optimize.raw_count = options_.raw_count;
+    if (options_.start_count > 0) optimize.start_count = options_.start_count;
     if (options_.trust_region) SetTrustRegion(scorer.incumbents(), rng, optimize);
     if (options_.raw_count > 0) optimize.raw_count = options_.raw_count;
     if (options_.start_count > 0) optimize.start_count = options_.start_count;
