@@ -10,7 +10,7 @@
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "services/worker/train/dense_net.h"
-#include "services/worker/train/type_grid.h"
+#include "services/worker/train/learnt_bits.h"
 
 namespace dovetail::train {
 namespace {
@@ -22,50 +22,11 @@ constexpr double kAdderExtraBits = 2;  // an adder is wider than its operand
 constexpr double kMinFractionBits = -8;
 constexpr double kMaxFractionBits = 10;
 
-FixedType MakeType(bool is_signed, int integer_bits, int fraction_bits) {
-  FixedType type;
-  type.is_signed = is_signed;
-  type.width_bits = std::clamp(integer_bits + fraction_bits, 1, 24);
-  type.integer_bits = type.width_bits - fraction_bits;
-  type.quantization = Quantization::kRnd;
-  type.overflow = Overflow::kSat;
-  return type;
-}
-
-// Bits left of the point of a magnitude, the sign not counted; very small for 0.
-int MagnitudeBits(double value) {
-  return value == 0 ? -64 : static_cast<int>(std::floor(std::log2(std::fabs(value)))) + 1;
-}
-
-int Rounded(float bits) { return static_cast<int>(std::lround(bits)); }
-
 // Adders that a weight of so many bits costs: one in the sum, and what its product costs, shared
 // with equal products of other outputs.
 double AdderCount(double weight_bits) {
   return weight_bits <= 0 ? 0 : 1 + kAddersPerBit * (weight_bits - 1);
 }
-
-// Learnt fraction bits of the channels of one tensor, and their integer bits.
-struct ChannelBits {
-  std::vector<float> fraction;
-  std::vector<int> integer;  // sign included where signed
-  bool is_signed = false;
-
-  double Width(size_t channel) const {
-    return std::max(0, integer[channel] + Rounded(fraction[channel]));
-  }
-  std::vector<Quantizer> Quantizers() const {
-    std::vector<Quantizer> quantizers;
-    for (size_t c = 0; c < fraction.size(); ++c) {
-      quantizers.push_back(
-          Quantizer::Make(MakeType(is_signed, integer[c], Rounded(fraction[c]))).value());
-      if (Width(c) > 0) continue;
-      quantizers.back().raw_low = 0;  // no bits: always 0
-      quantizers.back().raw_high = 0;
-    }
-    return quantizers;
-  }
-};
 
 class BitLearner {
  public:
@@ -100,12 +61,7 @@ class BitLearner {
   }
 
   double EffectiveBitOperations() const { return operations_; }
-  const ChannelBits& input() const { return input_; }
-  const std::vector<ChannelBits>& results() const { return results_; }
-  // Fraction bits of element `element` of stage's kernel.
-  int WeightFractionBits(size_t stage, size_t element) const {
-    return weight_fraction_[stage][element];
-  }
+  LearntBits Learnt() const { return {input_, results_, weight_fraction_}; }
 
  private:
   void Prepare() {
@@ -290,116 +246,6 @@ class BitLearner {
   int64_t step_count_ = 0;
 };
 
-// Writes what was learnt into the network as types, masks and (float) weights.
-class TypeWriter {
- public:
-  TypeWriter(const BitLearner& learner, DenseModel& model, const std::vector<int>& dense_layers,
-             const std::vector<int>& relu_layers, nn::Network& network)
-      : learner_(learner),
-        model_(model),
-        dense_layers_(dense_layers),
-        relu_layers_(relu_layers),
-        network_(network) {}
-
-  void Write() {
-    RemoveZeros();
-    nn::Layer& input = network_.layers[0];
-    input.types["result"] = ChannelTypes(learner_.input(), Quantization::kRnd);
-    for (size_t s = 0; s < model_.stages.size(); ++s) WriteStage(s);
-  }
-
- private:
-  // Prunes weights that round to 0 and all weights from and to results without bits.
-  void RemoveZeros() {
-    for (size_t s = 0; s < model_.stages.size(); ++s) {
-      const DenseStage& stage = model_.stages[s];
-      ParameterBlock& kernel = model_.kernel(s);
-      const ChannelBits& source = s == 0 ? learner_.input() : learner_.results()[s - 1];
-      for (size_t k = 0; k < kernel.values.size(); ++k) {
-        const double scale = std::ldexp(1.0, learner_.WeightFractionBits(s, k));
-        const bool is_zero = std::floor(kernel.values[k] * scale + 0.5) == 0;
-        const bool has_source = source.Width(k / stage.n_out) > 0;
-        const bool has_result =
-            s + 1 == model_.stages.size() || learner_.results()[s].Width(k % stage.n_out) > 0;
-        if (is_zero || !has_source || !has_result) kernel.is_kept[k] = 0;
-      }
-    }
-  }
-
-  static nn::TensorType ChannelTypes(const ChannelBits& bits, Quantization quantization) {
-    nn::TensorType type;
-    for (size_t c = 0; c < bits.fraction.size(); ++c) {
-      FixedType each = MakeType(bits.is_signed, bits.integer[c], Rounded(bits.fraction[c]));
-      each.quantization = quantization;
-      type.elements.push_back(each);
-    }
-    type.type = type.elements[0];
-    return type;
-  }
-
-  void WriteStage(size_t s) {
-    nn::Layer& layer = network_.layers[dense_layers_[s]];
-    const DenseStage& stage = model_.stages[s];
-    ParameterBlock& kernel = model_.kernel(s);
-    ParameterBlock& bias = model_.blocks[2 * s + 1];
-    const ChannelBits& source = s == 0 ? learner_.input() : learner_.results()[s - 1];
-    nn::TensorType kernel_type;
-    std::vector<int> sum_fraction(stage.n_out, -64);
-    for (size_t k = 0; k < kernel.values.size(); ++k) {
-      const int fraction = learner_.WeightFractionBits(s, k);
-      const int integer =
-          kernel.is_kept[k] ? 1 + RoundedMagnitudeBits(kernel.values[k], fraction) : 1 - fraction;
-      kernel_type.elements.push_back(MakeType(true, integer, fraction));
-      if (!kernel.is_kept[k]) continue;
-      int& finest = sum_fraction[k % stage.n_out];
-      finest = std::max(finest, fraction + Rounded(source.fraction[k / stage.n_out]));
-    }
-    kernel_type.type = kernel_type.elements[0];
-    layer.types["kernel"] = kernel_type;
-    layer.parameters["kernel"].values = kernel.values;
-    nn::Tensor& mask = layer.masks["kernel"];
-    mask.shape = layer.parameters["kernel"].shape;
-    mask.values.assign(kernel.is_kept.begin(), kernel.is_kept.end());
-
-    nn::TensorType bias_type;
-    for (int j = 0; j < stage.n_out; ++j) {
-      bias_type.elements.push_back(BiasType(s, j, sum_fraction[j], bias.values[j]));
-    }
-    bias_type.type = bias_type.elements[0];
-    layer.types["bias"] = bias_type;
-    layer.parameters["bias"] = {{stage.n_out}, bias.values};
-    SetExactResult(layer, network_.layers[dense_layers_[s] - 1]);
-    if (relu_layers_[s] >= 0) {
-      network_.layers[relu_layers_[s]].types["result"] =
-          ChannelTypes(learner_.results()[s], Quantization::kTrn);
-    }
-  }
-
-  // Of what the value rounds to.
-  static int RoundedMagnitudeBits(double value, int fraction) {
-    const double scale = std::ldexp(1.0, fraction);
-    return MagnitudeBits(std::floor(value * scale + 0.5) / scale);
-  }
-
-  // The half that rounding the relu's result would add is put into the bias, on half its step;
-  // nothing finer than the products, which would widen the sum.
-  FixedType BiasType(size_t s, int channel, int sum_fraction, float& value) const {
-    int fraction = sum_fraction > -64 ? sum_fraction : 4;
-    if (relu_layers_[s] >= 0) {
-      const int step = Rounded(learner_.results()[s].fraction[channel]);
-      value += static_cast<float>(std::ldexp(1.0, -step - 1));
-      fraction = sum_fraction > -64 ? std::min(fraction, step + 1) : step + 1;
-    }
-    return MakeType(true, std::max(2 + MagnitudeBits(value), 2 - fraction), fraction);
-  }
-
-  const BitLearner& learner_;
-  DenseModel& model_;
-  const std::vector<int>& dense_layers_;
-  const std::vector<int>& relu_layers_;
-  nn::Network& network_;
-};
-
 }  // namespace
 
 absl::StatusOr<BitResult> LearnBits(const nn::Split& train, const nn::Split& validation,
@@ -438,7 +284,7 @@ absl::StatusOr<BitResult> LearnBits(const nn::Split& train, const nn::Split& val
     return absl::FailedPreconditionError(
         "the loss was no longer finite while bits were learnt: try a lower learning_rate");
   }
-  TypeWriter(learner, model, dense_layers, relu_layers, network).Write();
+  WriteLearntTypes(learner.Learnt(), model, network);
   BitResult result;
   result.effective_bit_operations = learner.EffectiveBitOperations();
   TrainOptions rest = options;
