@@ -11,6 +11,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/base/file_io.h"
 #include "common/base/status_macros.h"
@@ -24,6 +25,7 @@ namespace {
 constexpr int64_t kLogBytes = 128 << 10;  // of the start and of the end of a task's log
 constexpr int64_t kJsonBytes = 64 << 20;  // of a measurement
 constexpr size_t kMessageBytes = 2000;
+constexpr int64_t kTrimMs = 60'000;
 
 // One directory a tenant: what a task of one writes, no task of another reads.
 std::string TenantDirectory(const std::string& tenant) {
@@ -125,9 +127,7 @@ absl::Status AttemptRunner::Prepare(RunningAttempt& attempt, Directories& direct
   RETURN_IF_ERROR(MakeDirectories(directories.inputs()));
   RETURN_IF_ERROR(MakeDirectories(directories.work()));
   RETURN_IF_ERROR(MakeDirectories(directories.cache));
-  if (options_.task_cache_limit_bytes > 0) {
-    TrimDirectory(options_.task_cache, options_.task_cache_limit_bytes);
-  }
+  TrimTaskCache();
   RETURN_IF_ERROR(
       WriteFileAtomically(directories.inputs() + "/parameters.json",
                           assignment.parameters.is_null() ? "{}" : assignment.parameters.ToJson(),
@@ -139,6 +139,15 @@ absl::Status AttemptRunner::Prepare(RunningAttempt& attempt, Directories& direct
         absl::StrCat("input ", port));
   }
   return absl::OkStatus();
+}
+
+void AttemptRunner::TrimTaskCache() {
+  if (options_.task_cache_limit_bytes == 0) return;
+  // Looking at every file is not free: once a minute, by whoever comes first.
+  const int64_t now_ms = SystemClock().SteadyMs();
+  int64_t due_ms = next_trim_ms_.load();
+  if (now_ms < due_ms || !next_trim_ms_.compare_exchange_strong(due_ms, now_ms + kTrimMs)) return;
+  TrimDirectory(options_.task_cache, options_.task_cache_limit_bytes);
 }
 
 sandbox::CommandSpec AttemptRunner::MakeCommand(const RunningAttempt& attempt,

@@ -3,6 +3,7 @@
 #ifndef DOVETAIL_SERVICES_WORKER_LINK_ATTEMPT_RUNNER_H_
 #define DOVETAIL_SERVICES_WORKER_LINK_ATTEMPT_RUNNER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -50,6 +51,7 @@ class AttemptRunner {
   };
 
   absl::Status Prepare(RunningAttempt& attempt, Directories& directories);
+  void TrimTaskCache();
   sandbox::CommandSpec MakeCommand(const RunningAttempt& attempt,
                                    const Directories& directories) const;
   ActionResult Judge(const Assignment& assignment, const sandbox::CommandSpec& command,
@@ -64,6 +66,7 @@ class AttemptRunner {
   ArtifactStore* const remote_;
   StopSignal* const stop_;
   WorkerMetrics* const metrics_;
+  std::atomic<int64_t> next_trim_ms_{0};  // steady
 };
 
 }  // namespace dovetail::link

@@ -17,6 +17,11 @@ constexpr const char* kSystem[] = {
     "/usr",       "/opt",           "/nix/store",         "/etc/alternatives", "/etc/ld.so.cache",
     "/etc/fonts", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd",       "/etc/group"};
 constexpr const char* kMerged[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+// Writable to user 0 whatever its capabilities; /proc/sys/kernel/core_pattern names a program that
+// the kernel runs outside of every cage.
+constexpr const char* kKernelSettings[] = {"/proc/sys",  "/proc/sysrq-trigger", "/proc/fs",
+                                           "/proc/acpi", "/proc/scsi",          "/proc/asound",
+                                           "/proc/mtrr"};
 constexpr const char* kTmpBytes = "1073741824";
 
 // A relative link on merged-/usr systems, a directory elsewhere.
@@ -57,12 +62,18 @@ bool VisibleInCage(const CommandSpec& spec, const std::string& path) {
 }
 
 std::vector<std::string> BubblewrapArguments(const CommandSpec& spec,
-                                             const std::string& working_directory) {
+                                             const std::string& working_directory, bool own_users) {
   std::vector<std::string> arguments = {"bwrap",         "--unshare-net", "--unshare-pid",
                                         "--unshare-ipc", "--unshare-uts", "--die-with-parent",
                                         "--new-session", "--proc",        "/proc",
                                         "--dev",         "/dev",          "--size",
                                         kTmpBytes,       "--tmpfs",       "/tmp"};
+  // Root keeps its capabilities in a cage unless told otherwise.
+  arguments.insert(arguments.end(), {"--cap-drop", "ALL"});
+  if (own_users) arguments.insert(arguments.end(), {"--unshare-user", "--disable-userns"});
+  for (const char* path : kKernelSettings) {
+    arguments.insert(arguments.end(), {"--ro-bind-try", path, path});
+  }
   for (const char* path : kSystem) {
     arguments.insert(arguments.end(), {"--ro-bind-try", path, path});
   }

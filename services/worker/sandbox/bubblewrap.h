@@ -10,9 +10,11 @@
 namespace dovetail::sandbox {
 
 // The arguments of bwrap before the command's own: the system read-only, of /etc only what programs
-// need to start (no keys, no tokens), /tmp private, no network, one process tree.
+// need to start (no keys, no tokens), /tmp private, no network, one process tree, no
+// capabilities.
+// With `own_users` also a user name space in which no other can be made: not every node allows it.
 std::vector<std::string> BubblewrapArguments(const CommandSpec& spec,
-                                             const std::string& working_directory);
+                                             const std::string& working_directory, bool own_users);
 
 // Whether a path of the node is seen in the cage.
 bool VisibleInCage(const CommandSpec& spec, const std::string& path);

@@ -76,6 +76,26 @@ struct Pipe {
   Descriptor write;
 };
 
+enum class Strength { kNone, kShared, kOwnUsers };
+
+// The strongest cage that works here; tried once.
+Strength ProbeBubblewrap() {
+  static const Strength strength = [] {
+    if (FindProgram("bwrap", DefaultPath()).empty()) return Strength::kNone;
+    for (const bool own_users : {true, false}) {
+      CommandSpec probe;
+      probe.cage = CageKind::kPlain;
+      probe.argv = BubblewrapArguments(CommandSpec(), "", own_users);
+      probe.argv.push_back("/bin/true");
+      probe.timeout_ms = 10'000;
+      const absl::StatusOr<CommandResult> result = RunCaged(probe);
+      if (result.ok() && result->ok()) return own_users ? Strength::kOwnUsers : Strength::kShared;
+    }
+    return Strength::kNone;
+  }();
+  return strength;
+}
+
 // Above 2, so that redirecting onto 0, 1, 2 never overwrites one that is still needed.
 absl::StatusOr<Descriptor> AboveStandard(int fd, absl::string_view context) {
   if (fd < 0) return ErrnoStatus(errno, context);
@@ -227,7 +247,7 @@ absl::Status Start(Run& run) {
   if (directory.empty() && !spec.writable.empty()) directory = spec.writable.front();
   std::vector<std::string> arguments;
   if (in_bubblewrap) {
-    arguments = BubblewrapArguments(spec, directory);
+    arguments = BubblewrapArguments(spec, directory, ProbeBubblewrap() == Strength::kOwnUsers);
     arguments.push_back(program);
   } else {
     arguments.push_back(spec.argv[0]);
@@ -396,19 +416,7 @@ absl::Status CommandStatus(absl::string_view name, const CommandSpec& spec,
   return absl::InternalError(absl::StrCat(name, ": ", how, last.empty() ? "" : ": ", last));
 }
 
-bool BubblewrapWorks() {
-  static const bool works = [] {
-    if (FindProgram("bwrap", DefaultPath()).empty()) return false;
-    CommandSpec probe;
-    probe.cage = CageKind::kPlain;
-    probe.argv = BubblewrapArguments(CommandSpec(), "");
-    probe.argv.push_back("/bin/true");
-    probe.timeout_ms = 10'000;
-    const absl::StatusOr<CommandResult> result = RunCaged(probe);
-    return result.ok() && result->ok();
-  }();
-  return works;
-}
+bool BubblewrapWorks() { return ProbeBubblewrap() != Strength::kNone; }
 
 bool InsideCage() { return getenv("DOVETAIL_CAGED") != nullptr; }
 

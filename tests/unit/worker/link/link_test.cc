@@ -51,7 +51,7 @@ case "$params" in
   *crash*) echo "boom" >&2; kill -SEGV $$ ;;
   *silent*) exit 0 ;;
   *link*) ln -s /etc/shadow "$out/rtl" ;;
-  *slow*) sleep 0.5 ;;
+  *slow*) sleep 1 ;;
 esac
 [ -e "$out/rtl" ] || cat "$network" > "$out/rtl"
 echo '{}' > "$out/design"
@@ -133,7 +133,7 @@ class LinkTest : public ::testing::Test {
     const std::string key = Sha256Hex(what);
     return coordinator_->WaitUntil([&](const FakeCoordinator& c) {
       const auto it = c.beats.find(key);
-      return it != c.beats.end() && it->second >= 2;
+      return it != c.beats.end() && it->second >= 1;
     });
   }
 
@@ -237,7 +237,7 @@ TEST_F(LinkTest, ARestartedCoordinatorGetsTheResultOfWorkBegunBefore) {
   StartWorker();
   ASSERT_TRUE(Beating("slow"));
   coordinator_->Stop();
-  std::this_thread::sleep_for(std::chrono::milliseconds(700));  // the task ends meanwhile
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));  // the task ends meanwhile
   coordinator_->Start();
   EXPECT_EQ(Result("slow").outcome(), "ok");
   coordinator_->Queue(Work("after"));

@@ -295,6 +295,26 @@ TEST_F(BubblewrapTest, OnlyTheGivenDirectoriesAreWritableAndTmpIsPrivate) {
   EXPECT_THAT(result.stderr_text, HasSubstr("Read-only file system"));
 }
 
+TEST_F(BubblewrapTest, TheKernelsSettingsCannotBeWrittenEvenByRoot) {
+  // What is there already is written, so that a cage with a hole does no harm.
+  ASSERT_OK_AND_ASSIGN(const std::string pattern, ReadFile("/proc/sys/kernel/core_pattern"));
+  spec_.argv = {"python3", "-c",
+                "import sys\n"
+                "open('/proc/sys/kernel/core_pattern', 'w').write(sys.argv[1])\n",
+                pattern};
+  ASSERT_OK_AND_ASSIGN(const CommandResult result, RunCaged(spec_));
+  EXPECT_THAT(result.stderr_text, HasSubstr("Read-only file system"));
+}
+
+TEST_F(BubblewrapTest, ThereAreNoCapabilities) {
+  spec_.argv = {"/bin/sh", "-c",
+                "grep -E 'Cap(Eff|Prm|Bnd)' /proc/self/status; mount -t tmpfs none /usr"};
+  ASSERT_OK_AND_ASSIGN(const CommandResult result, RunCaged(spec_));
+  EXPECT_THAT(result.stdout_text, HasSubstr("CapEff:\t0000000000000000\n"));
+  EXPECT_THAT(result.stdout_text, HasSubstr("CapPrm:\t0000000000000000\n"));
+  EXPECT_FALSE(result.ok());
+}
+
 TEST_F(BubblewrapTest, ReadableFilesAreSeenAndNotWritable) {
   TempDir inputs;
   ASSERT_OK(WriteFileAtomically(inputs / "in", "data"));
