@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "services/worker/fixedpoint/layer_geometry.h"
 #include "services/worker/hardware/subexpressions.h"
 
 namespace dovetail::hardware {
@@ -37,49 +38,83 @@ absl::StatusOr<int64_t> RawOf(const Layer& layer, absl::string_view what, float 
   return static_cast<int64_t>(raw);
 }
 
-// Dense over the last dimension, at each position of the leading ones.
-absl::StatusOr<std::vector<MatrixRow>> DenseMatrix(const Layer& layer, const nn::Shape& shape) {
-  const nn::Tensor& kernel = layer.parameters.at("kernel");
-  const int64_t n_in = kernel.shape[0];
-  const int64_t n_out = kernel.shape[1];
-  const int64_t positions = nn::ElementCount(shape) / n_in;
-  ASSIGN_OR_RETURN(const nn::TensorType* kernel_type, FindType(layer, "kernel"));
-  const auto bias = layer.parameters.find("bias");
-  const nn::TensorType* bias_type = nullptr;
-  if (bias != layer.parameters.end()) {
-    ASSIGN_OR_RETURN(bias_type, FindType(layer, "bias"));
+// Constants of one parameter as raw integers with their fraction bits; empty where absent.
+struct RawParameter {
+  std::vector<int64_t> raw;
+  std::vector<int> fraction_bits;
+};
+
+absl::StatusOr<RawParameter> RawParameterOf(const Layer& layer, const std::string& name) {
+  RawParameter result;
+  const auto parameter = layer.parameters.find(name);
+  if (parameter == layer.parameters.end()) return result;
+  ASSIGN_OR_RETURN(const nn::TensorType* type, FindType(layer, name));
+  const std::vector<float>& values = parameter->second.values;
+  const int64_t count = static_cast<int64_t>(values.size());
+  const int64_t channels = parameter->second.shape.empty() ? 1 : parameter->second.shape.back();
+  for (int64_t i = 0; i < count; ++i) {
+    const FixedType& one = ElementType(*type, i, count, channels);
+    ASSIGN_OR_RETURN(result.raw.emplace_back(), RawOf(layer, name, values[i], one));
+    result.fraction_bits.push_back(one.fraction_bits());
   }
-  std::vector<MatrixRow> rows(positions * n_out);
-  for (int64_t j = 0; j < n_out; ++j) {
-    MatrixRow row;
-    for (int64_t i = 0; i < n_in; ++i) {
-      const int64_t index = i * n_out + j;
-      const float value = kernel.values[index];
-      if (value == 0) continue;
-      const FixedType& type = ElementType(*kernel_type, index, n_in * n_out, n_out);
-      ASSIGN_OR_RETURN(const int64_t raw, RawOf(layer, "weight", value, type));
-      row.entries.push_back({static_cast<int>(i), raw, type.fraction_bits()});
-    }
-    if (bias_type != nullptr) {
-      const FixedType& type = ElementType(*bias_type, j, n_out, n_out);
-      ASSIGN_OR_RETURN(row.bias, RawOf(layer, "bias", bias->second.values[j], type));
-      row.bias_fraction_bits = type.fraction_bits();
-    }
-    for (int64_t p = 0; p < positions; ++p) {
-      MatrixRow& at = rows[p * n_out + j];
-      at = row;
-      for (MatrixRow::Entry& entry : at.entries) entry.input += static_cast<int>(p * n_in);
+  return result;
+}
+
+// Dense and convolution layers, unrolled over all positions.
+absl::StatusOr<std::vector<MatrixRow>> ProductMatrix(const Layer& layer, const nn::Shape& shape) {
+  ASSIGN_OR_RETURN(const fixedpoint::MatrixGeometry geometry,
+                   fixedpoint::MatrixGeometryOf(layer, shape));
+  ASSIGN_OR_RETURN(const RawParameter kernel, RawParameterOf(layer, "kernel"));
+  ASSIGN_OR_RETURN(const RawParameter bias, RawParameterOf(layer, "bias"));
+  const int64_t channels = geometry.groups * geometry.columns;
+  std::vector<MatrixRow> rows(geometry.positions * channels);
+  for (int64_t p = 0; p < geometry.positions; ++p) {
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      MatrixRow& row = rows[p * channels + channel];
+      const int64_t first = (p * geometry.groups + channel / geometry.columns) * geometry.rows;
+      for (int64_t r = 0; r < geometry.rows; ++r) {
+        const int element = geometry.elements[first + r];
+        const int64_t weight = kernel.raw[r * channels + channel];
+        if (element == fixedpoint::kPadding || weight == 0) continue;
+        row.entries.push_back({element, weight, kernel.fraction_bits[r * channels + channel]});
+      }
+      if (bias.raw.empty()) continue;
+      row.bias = bias.raw[channel];
+      row.bias_fraction_bits = bias.fraction_bits[channel];
     }
   }
   return rows;
 }
 
+// Batch normalisation, and products and sums with constants: a diagonal matrix.
+absl::StatusOr<std::vector<MatrixRow>> ScaleMatrix(const Layer& layer, const nn::Shape& shape) {
+  ASSIGN_OR_RETURN(const RawParameter scale, RawParameterOf(layer, "scale"));
+  ASSIGN_OR_RETURN(const RawParameter offset, RawParameterOf(layer, "offset"));
+  std::vector<MatrixRow> rows(nn::ElementCount(shape));
+  for (size_t e = 0; e < rows.size(); ++e) {
+    const size_t s = scale.raw.empty() ? 0 : e % scale.raw.size();
+    const int64_t weight = scale.raw.empty() ? 1 : scale.raw[s];
+    if (weight != 0) {
+      rows[e].entries.push_back(
+          {static_cast<int>(e), weight, scale.raw.empty() ? 0 : scale.fraction_bits[s]});
+    }
+    if (offset.raw.empty()) continue;
+    rows[e].bias = offset.raw[e % offset.raw.size()];
+    rows[e].bias_fraction_bits = offset.fraction_bits[e % offset.raw.size()];
+  }
+  return rows;
+}
+
+bool IsScale(const Layer& layer) {
+  return layer.op == Op::kBatchNormalization || layer.op == Op::kMultiply ||
+         (layer.op == Op::kAdd && layer.inputs.size() == 1);
+}
+
 }  // namespace
 
-bool HasMatrix(Op op) { return op == Op::kDense; }
-
-bool IsElementwise(Op op) {
-  return op == Op::kRelu || op == Op::kQuantize || op == Op::kFlatten || op == Op::kReshape;
+bool HasMatrix(const Layer& layer) {
+  return layer.op == Op::kDense || layer.op == Op::kConv1D || layer.op == Op::kConv2D ||
+         IsScale(layer);
 }
 
 const FixedType& ElementType(const nn::TensorType& type, int64_t index, int64_t element_count,
@@ -91,7 +126,8 @@ const FixedType& ElementType(const nn::TensorType& type, int64_t index, int64_t 
 }
 
 absl::StatusOr<std::vector<MatrixRow>> MatrixOf(const Layer& layer, const nn::Shape& input_shape) {
-  if (layer.op == Op::kDense) return DenseMatrix(layer, input_shape);
+  if (IsScale(layer)) return ScaleMatrix(layer, input_shape);
+  if (HasMatrix(layer)) return ProductMatrix(layer, input_shape);
   return absl::UnimplementedError(
       absl::StrCat("layer \"", layer.name, "\": no hardware for ", nn::OpName(layer.op), " yet"));
 }
@@ -246,25 +282,63 @@ absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const Layer& layer,
   return results;
 }
 
-absl::StatusOr<std::vector<GraphSignal>> LowerElementwise(const Layer& layer,
-                                                          const std::vector<GraphSignal>& values,
-                                                          Graph& graph) {
-  if (!IsElementwise(layer.op)) {
+absl::StatusOr<std::vector<std::vector<int>>> SourcesOfElements(const Layer& layer,
+                                                                const nn::Shape& input_shape) {
+  std::vector<std::vector<int>> sources(nn::ElementCount(layer.output_shape));
+  if (layer.op == Op::kRelu || layer.op == Op::kQuantize) {
+    for (size_t e = 0; e < sources.size(); ++e) sources[e] = {static_cast<int>(e)};
+  } else if (fixedpoint::OnlyMoves(layer.op)) {
+    const auto moves = fixedpoint::SourcesOf(layer, {input_shape});
+    for (size_t e = 0; e < sources.size(); ++e) {
+      if (moves[e].element != fixedpoint::kPadding) sources[e] = {moves[e].element};
+    }
+  } else if (layer.op == Op::kMaxPool || layer.op == Op::kGlobalMaxPool) {
+    ASSIGN_OR_RETURN(const fixedpoint::PoolGeometry pool,
+                     fixedpoint::PoolGeometryOf(layer, input_shape));
+    for (size_t e = 0; e < sources.size(); ++e) {
+      sources[e].assign(pool.elements.begin() + pool.begin[e],
+                        pool.elements.begin() + pool.begin[e + 1]);
+    }
+  } else {
     return absl::UnimplementedError(
         absl::StrCat("layer \"", layer.name, "\": no hardware for ", nn::OpName(layer.op), " yet"));
   }
+  return sources;
+}
+
+absl::StatusOr<std::vector<GraphSignal>> LowerElements(const Layer& layer,
+                                                       const std::vector<std::vector<int>>& sources,
+                                                       const std::vector<GraphSignal>& values,
+                                                       const std::vector<bool>& needed,
+                                                       Graph& graph) {
   const auto type = layer.types.find("result");
   const int64_t channels = layer.output_shape.empty() ? 1 : layer.output_shape.back();
-  std::vector<GraphSignal> results = values;
-  for (size_t i = 0; i < results.size(); ++i) {
-    GraphSignal& signal = results[i];
-    if (signal.node < 0) continue;
-    if (layer.op == Op::kRelu) signal.node = graph.Maximum(graph.Constant(0), signal.node);
-    if (type != layer.types.end()) {
-      const FixedType& to = ElementType(type->second, i, results.size(), channels);
-      signal.node = graph.Cast(signal.node, signal.fraction_bits - to.fraction_bits(), to);
-      signal.fraction_bits = to.fraction_bits();
+  std::vector<GraphSignal> results(sources.size());
+  for (size_t e = 0; e < results.size(); ++e) {
+    if (!needed[e]) continue;
+    GraphSignal& signal = results[e];
+    for (int source : sources[e]) {
+      signal.fraction_bits = std::max(signal.fraction_bits, values[source].fraction_bits);
     }
+    std::vector<int> nodes;
+    for (int source : sources[e]) {
+      nodes.push_back(
+          graph.Shift(values[source].node, signal.fraction_bits - values[source].fraction_bits));
+    }
+    while (nodes.size() > 1) {
+      std::vector<int> next;
+      for (size_t i = 0; i + 1 < nodes.size(); i += 2) {
+        next.push_back(graph.Maximum(nodes[i], nodes[i + 1]));
+      }
+      if (nodes.size() % 2 == 1) next.push_back(nodes.back());
+      nodes = std::move(next);
+    }
+    signal.node = nodes.empty() ? graph.Constant(0) : nodes[0];
+    if (layer.op == Op::kRelu) signal.node = graph.Maximum(graph.Constant(0), signal.node);
+    if (type == layer.types.end()) continue;
+    const FixedType& to = ElementType(type->second, e, results.size(), channels);
+    signal.node = graph.Cast(signal.node, signal.fraction_bits - to.fraction_bits(), to);
+    signal.fraction_bits = to.fraction_bits();
   }
   RETURN_IF_ERROR_WITH(graph.status(), absl::StrCat("layer \"", layer.name, "\""));
   return results;

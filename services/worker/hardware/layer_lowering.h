@@ -38,8 +38,9 @@ struct MatrixRow {
   int bias_fraction_bits = 0;
 };
 
-// True for layers that MatrixOf understands.
-bool HasMatrix(nn::Op op);
+// True for layers that MatrixOf understands: dense, convolutions, and scales and offsets by
+// constants.
+bool HasMatrix(const nn::Layer& layer);
 // Errors: InvalidArgument: no types, weights off their grid; Unimplemented: an accumulator that is
 // narrower than exact, a wider type than hardware offers.
 absl::StatusOr<std::vector<MatrixRow>> MatrixOf(const nn::Layer& layer,
@@ -64,12 +65,18 @@ absl::StatusOr<std::vector<GraphSignal>> LowerMatrix(const nn::Layer& layer,
                                                      const std::vector<bool>& needed,
                                                      const MatrixOptions& options, Graph& graph);
 
-// Relu, quantize, flatten, reshape: one element in, one out.
+// For layers without a matrix: the input elements whose maximum each output element is. One for
+// element-wise layers and for those that only move elements, none for padding with zero.
 // Errors: Unimplemented naming the layer.
-absl::StatusOr<std::vector<GraphSignal>> LowerElementwise(const nn::Layer& layer,
-                                                          const std::vector<GraphSignal>& values,
-                                                          Graph& graph);
-bool IsElementwise(nn::Op op);
+absl::StatusOr<std::vector<std::vector<int>>> SourcesOfElements(const nn::Layer& layer,
+                                                                const nn::Shape& input_shape);
+
+// The maximum of each needed element's sources, through the layer's function, in its result type.
+absl::StatusOr<std::vector<GraphSignal>> LowerElements(const nn::Layer& layer,
+                                                       const std::vector<std::vector<int>>& sources,
+                                                       const std::vector<GraphSignal>& values,
+                                                       const std::vector<bool>& needed,
+                                                       Graph& graph);
 
 }  // namespace dovetail::hardware
 

@@ -16,12 +16,16 @@ using nn::Layer;
 using nn::Network;
 using nn::Op;
 
-// Layers that share a module: one with a matrix (or none, at the start) and those element by
-// element behind it.
+// A network layer of a module: a matrix, or where each of its elements comes from.
+struct Step {
+  const Layer* layer = nullptr;
+  std::vector<MatrixRow> rows;
+  std::vector<std::vector<int>> sources;
+};
+
+// Layers that share a module: one with a matrix (or none, at the start) and those behind it.
 struct Group {
-  std::vector<const Layer*> layers;
-  nn::Shape input_shape;
-  std::vector<MatrixRow> rows;  // empty where no matrix leads
+  std::vector<Step> steps;
 };
 
 // The layers from the input to the logits, in order.
@@ -51,18 +55,16 @@ absl::StatusOr<std::vector<const Layer*>> ChainOf(const Network& network) {
 absl::StatusOr<std::vector<Group>> GroupsOf(const std::vector<const Layer*>& chain) {
   std::vector<Group> groups;
   for (size_t i = 1; i < chain.size(); ++i) {
-    const Layer& layer = *chain[i];
     const nn::Shape& input_shape = chain[i - 1]->output_shape;
-    if (HasMatrix(layer.op)) {
-      groups.push_back({.input_shape = input_shape});
-      ASSIGN_OR_RETURN(groups.back().rows, MatrixOf(layer, input_shape));
-    } else if (!IsElementwise(layer.op)) {
-      return absl::UnimplementedError(absl::StrCat("layer \"", layer.name, "\": no hardware for ",
-                                                   nn::OpName(layer.op), " yet"));
-    } else if (groups.empty()) {
-      groups.push_back({.input_shape = input_shape});
+    Step step{.layer = chain[i]};
+    if (HasMatrix(*chain[i])) {
+      ASSIGN_OR_RETURN(step.rows, MatrixOf(*chain[i], input_shape));
+      groups.emplace_back();
+    } else {
+      ASSIGN_OR_RETURN(step.sources, SourcesOfElements(*chain[i], input_shape));
+      if (groups.empty()) groups.emplace_back();
     }
-    groups.back().layers.push_back(&layer);
+    groups.back().steps.push_back(std::move(step));
   }
   if (groups.empty()) {
     return absl::InvalidArgumentError("the network has no layer between input and logits");
@@ -70,13 +72,17 @@ absl::StatusOr<std::vector<Group>> GroupsOf(const std::vector<const Layer*>& cha
   return groups;
 }
 
-// Which of the group's inputs reach an output that is needed.
-std::vector<bool> InputsNeeded(const Group& group, const std::vector<bool>& outputs_needed) {
-  if (group.rows.empty()) return outputs_needed;
-  std::vector<bool> needed(nn::ElementCount(group.input_shape), false);
-  for (size_t o = 0; o < group.rows.size(); ++o) {
+// Which of the step's inputs reach an output that is needed.
+std::vector<bool> InputsNeeded(const Step& step, int64_t input_count,
+                               const std::vector<bool>& outputs_needed) {
+  std::vector<bool> needed(input_count, false);
+  for (size_t o = 0; o < outputs_needed.size(); ++o) {
     if (!outputs_needed[o]) continue;
-    for (const MatrixRow::Entry& entry : group.rows[o].entries) needed[entry.input] = true;
+    if (!step.rows.empty()) {
+      for (const MatrixRow::Entry& entry : step.rows[o].entries) needed[entry.input] = true;
+    } else {
+      for (int source : step.sources[o]) needed[source] = true;
+    }
   }
   return needed;
 }
@@ -106,8 +112,8 @@ void CountResources(LayerDesign& layer) {
 }
 
 struct GroupContext {
-  const std::vector<bool>& inputs_needed;
-  const std::vector<bool>& outputs_needed;
+  // Per step the elements of its input that are needed, and at the end those of the last output.
+  const std::vector<std::vector<bool>>& needed;
   const MatrixOptions& matrix;
   const ScheduleOptions& schedule;
 };
@@ -116,11 +122,11 @@ struct GroupContext {
 absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& context,
                                        std::vector<Signal>& signals) {
   LayerDesign layer;
-  layer.name = group.layers.front()->name;
+  layer.name = group.steps.front().layer->name;
   std::vector<GraphSignal> values(signals.size());
   layer.input_nodes.assign(signals.size(), -1);
   for (size_t i = 0; i < signals.size(); ++i) {
-    if (!context.inputs_needed[i]) continue;
+    if (!context.needed.front()[i]) continue;
     const Signal& signal = signals[i];
     values[i] = {signal.range.IsConstant()
                      ? layer.graph.Constant(signal.range.low)
@@ -129,13 +135,16 @@ absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& c
     layer.input_nodes[i] = values[i].node;
     if (!signal.range.IsConstant()) layer.input_ports.push_back(static_cast<int>(i));
   }
-  for (const Layer* network_layer : group.layers) {
-    layer.layers.push_back(network_layer->name);
-    if (HasMatrix(network_layer->op)) {
-      ASSIGN_OR_RETURN(values, LowerMatrix(*network_layer, group.rows, values,
-                                           context.outputs_needed, context.matrix, layer.graph));
+  for (size_t k = 0; k < group.steps.size(); ++k) {
+    const Step& step = group.steps[k];
+    const std::vector<bool>& needed = context.needed[k + 1];
+    layer.layers.push_back(step.layer->name);
+    if (!step.rows.empty()) {
+      ASSIGN_OR_RETURN(
+          values, LowerMatrix(*step.layer, step.rows, values, needed, context.matrix, layer.graph));
     } else {
-      ASSIGN_OR_RETURN(values, LowerElementwise(*network_layer, values, layer.graph));
+      ASSIGN_OR_RETURN(values,
+                       LowerElements(*step.layer, step.sources, values, needed, layer.graph));
     }
   }
   signals.assign(values.size(), {});
@@ -154,8 +163,8 @@ absl::StatusOr<LayerDesign> LowerGroup(const Group& group, const GroupContext& c
 }
 
 // Shared subexpressions, or plain trees without multipliers where those cost less.
-absl::StatusOr<LayerDesign> CheapestShared(const Group& group, const std::vector<bool>& inputs,
-                                           const std::vector<bool>& outputs,
+absl::StatusOr<LayerDesign> CheapestShared(const Group& group,
+                                           const std::vector<std::vector<bool>>& needed,
                                            const ScheduleOptions& schedule,
                                            const std::vector<Signal>& signals,
                                            std::vector<Signal>& results) {
@@ -163,8 +172,7 @@ absl::StatusOr<LayerDesign> CheapestShared(const Group& group, const std::vector
   for (const bool share : {true, false}) {
     const MatrixOptions matrix{.rule = {.allowed = false}, .share_subexpressions = share};
     std::vector<Signal> values = signals;
-    ASSIGN_OR_RETURN(LayerDesign layer,
-                     LowerGroup(group, {inputs, outputs, matrix, schedule}, values));
+    ASSIGN_OR_RETURN(LayerDesign layer, LowerGroup(group, {needed, matrix, schedule}, values));
     if (best.has_value() && best->lut_estimate <= layer.lut_estimate) continue;
     best = std::move(layer);
     results = std::move(values);
@@ -278,9 +286,18 @@ absl::StatusOr<Design> LowerNetwork(const Network& network, const LowerOptions& 
   ASSIGN_OR_RETURN(design.input_types, ResultTypes(*chain.front()));
   ASSIGN_OR_RETURN(design.output_types, ResultTypes(*chain.back()));
 
-  std::vector<std::vector<bool>> needed(groups.size() + 1);
-  needed.back().assign(design.output_types.size(), true);
-  for (size_t g = groups.size(); g-- > 0;) needed[g] = InputsNeeded(groups[g], needed[g + 1]);
+  // needed[g]: the masks of group g; the last of one group is the first of the next.
+  std::vector<std::vector<std::vector<bool>>> needed(groups.size());
+  std::vector<bool> mask(design.output_types.size(), true);
+  for (size_t g = groups.size(), l = chain.size() - 1; g-- > 0;) {
+    needed[g].assign(groups[g].steps.size() + 1, {});
+    needed[g].back() = mask;
+    for (size_t k = groups[g].steps.size(); k-- > 0;) {
+      --l;
+      mask = InputsNeeded(groups[g].steps[k], nn::ElementCount(chain[l]->output_shape), mask);
+      needed[g][k] = mask;
+    }
+  }
 
   std::vector<Signal> signals;
   for (const FixedType& type : design.input_types) {
@@ -295,10 +312,9 @@ absl::StatusOr<Design> LowerNetwork(const Network& network, const LowerOptions& 
   for (size_t g = 0; g < groups.size(); ++g) {
     std::vector<Signal> results = signals;
     ASSIGN_OR_RETURN(LayerDesign layer,
-                     LowerGroup(groups[g], {needed[g], needed[g + 1], plain, schedule}, results));
+                     LowerGroup(groups[g], {needed[g], plain, schedule}, results));
     if (options.strategy == "distributed_arithmetic") {
-      ASSIGN_OR_RETURN(
-          layer, CheapestShared(groups[g], needed[g], needed[g + 1], schedule, signals, results));
+      ASSIGN_OR_RETURN(layer, CheapestShared(groups[g], needed[g], schedule, signals, results));
     }
     signals = std::move(results);
     layer.module = ModuleName(g, layer.name);
