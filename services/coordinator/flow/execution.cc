@@ -303,7 +303,13 @@ absl::StatusOr<Value> Execution::ParameterValue(const Node& node, const Paramete
       return Annotate(value.status(), absl::StrCat("parameter \"", parameter.name, "\""));
     }
   }
-  if (const auto set = token->changed.find(parameter.name); set != token->changed.end()) {
+  // A search variable acts only where an expression names it, also after a branch has set it.
+  const std::vector<Variable>& variables = plan_->context().variables;
+  const bool is_variable =
+      std::any_of(variables.begin(), variables.end(),
+                  [&](const Variable& variable) { return variable.name == parameter.name; });
+  if (const auto set = token->changed.find(parameter.name);
+      set != token->changed.end() && !is_variable) {
     return set->second.value;
   }
   if (const auto set = cfg_.find(parameter.name); set != cfg_.end()) return set->second;

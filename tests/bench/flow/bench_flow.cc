@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -13,6 +11,7 @@
 #include "services/coordinator/flow/flow_plan.h"
 #include "tests/unit/coordinator/flow/flow_test_support.h"
 #include "tests/unit/coordinator/flow/random_flows.h"
+#include "tests/unit/coordinator/flow/worker_simulation.h"
 
 namespace dovetail::flow {
 namespace {
@@ -63,50 +62,6 @@ double LineMicroseconds(int trials) {
   return 1e6 * SecondsSince(start) / task_runs;
 }
 
-// Three forks of four branches, one inside the other; every branch has a task of its own.
-Flow ForkFlow() {
-  std::vector<FlowTask> tasks = {MakeTask("first", "evaluate")};
-  std::string before;
-  for (const char* fork : {"f1", "f2", "f3"}) {
-    std::map<std::string, std::string> edges;
-    for (int i = 0; i < 4; ++i) edges[absl::StrCat("b", i)] = absl::StrCat(fork, "_work");
-    tasks.push_back(Edges(MakeTask(fork, "fork"), edges));
-    tasks.push_back(MakeTask(absl::StrCat(fork, "_work"), "quantize"));
-  }
-  for (const char* fork : {"f3", "f2", "f1"}) {
-    tasks.push_back(MakeTask(absl::StrCat(fork, "_best"), "reduce", {{"minimize", "accuracy"}}));
-  }
-  return MakeFlow(std::move(tasks));
-}
-
-// The share of time that `workers` are busy in one trial whose tasks take 50 to 150 s each.
-double Utilisation(int workers, uint64_t seed) {
-  const auto plan = MustMake(ForkFlow(), FlowContext());
-  auto execution = FlowExecution::Make(plan, MakeStart());
-  Rng rng(seed);
-  using End = std::pair<double, int>;  // time, task run
-  std::priority_queue<End, std::vector<End>, std::greater<End>> running;
-  std::map<int, TaskRequest> waiting;  // in the order they became ready
-  std::map<int, TaskRequest> started;
-  double now_s = 0, busy_s = 0;
-  while (!(*execution)->finished()) {
-    for (TaskRequest& request : (*execution)->TakeReady()) waiting[request.task_run] = request;
-    while (!waiting.empty() && static_cast<int>(running.size()) < workers) {
-      const auto first = waiting.begin();
-      const double duration_s = 50 + 100 * rng.Uniform();
-      busy_s += duration_s;
-      running.emplace(now_s + duration_s, first->first);
-      started.insert(*first);
-      waiting.erase(first);
-    }
-    now_s = running.top().first;
-    const int task_run = running.top().second;
-    running.pop();
-    (void)(*execution)->Tell(task_run, Succeed(started.at(task_run), rng.Uniform()));
-  }
-  return busy_s / (now_s * workers);
-}
-
 // Of random flows with all control tasks: microseconds per task run, and to make a plan.
 std::pair<double, double> RandomMicroseconds(int flows) {
   double making_s = 0, running_s = 0;
@@ -144,7 +99,8 @@ int main() {
   const double line_us = LineMicroseconds(2000);
   const auto [random_us, making_us] = RandomMicroseconds(500);
   std::vector<double> utilisation;
-  for (uint64_t seed = 1; seed <= 10; ++seed) utilisation.push_back(Utilisation(8, seed));
+  const auto plan = FlowPlan::Make(ForkFlow(), FlowContext());
+  for (uint64_t seed = 1; seed <= 10; ++seed) utilisation.push_back(Utilisation(*plan, 8, seed));
   std::sort(utilisation.begin(), utilisation.end());
   std::printf(
       "{\"interpreter_ms_per_task\":%.4f,\"interpreter_ms_per_task_random_flows\":%.4f,"

@@ -4,6 +4,7 @@
 #include "services/coordinator/flow/flow_plan.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/coordinator/flow/flow_test_support.h"
+#include "tests/unit/coordinator/flow/worker_simulation.h"
 
 namespace dovetail::flow {
 namespace {
@@ -103,6 +104,7 @@ TEST(BranchTest, SettingGoesOverTheSearchVariableOfThatName) {
   ASSERT_OK_AND_ASSIGN(const auto plan, FlowPlan::Make(flow, context));
   const FlowRun run = RunFlow(
       plan, [](const TaskRequest& r) { return Succeed(r); }, MakeStart({{"bits", 7}}));
+  ASSERT_THAT(run.requests, SizeIs(2)) << run.outcome.message;
   EXPECT_EQ(run.requests[1].parameters["weight_bits"], Value(6));
 }
 
@@ -180,6 +182,11 @@ TEST(ForkTest, EmptyBranchLeadsStraightToTheReduce) {
                           MakeTask("best", "reduce", {{"minimize", "accuracy"}})});
   const FlowRun run = RunFlow(plan, [](const TaskRequest& r) { return Succeed(r); });
   EXPECT_EQ(run.outcome.designs[0].path, "f/none");
+}
+
+TEST(ForkTest, ThreeNestedForksOfFourBranchesKeepEightWorkersBusy) {
+  ASSERT_OK_AND_ASSIGN(const auto plan, FlowPlan::Make(ForkFlow(), FlowContext()));
+  for (const uint64_t seed : {1, 2, 3, 4, 5}) EXPECT_GT(Utilisation(plan, 8, seed), 0.8) << seed;
 }
 
 TEST(ReduceTest, ParetoKeepsWhatIsNotDominatedBestScoreFirst) {
