@@ -1,5 +1,6 @@
 #include "services/worker/tasks/evaluate_task.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "services/worker/fixedpoint/engine.h"
 #include "services/worker/fixedpoint/fixed_value.h"
 #include "services/worker/fixedpoint/metrics.h"
+#include "services/worker/fixedpoint/parallel.h"
 #include "services/worker/fixedpoint/tensor_grid.h"
 #include "services/worker/nn/dataset.h"
 #include "services/worker/nn/network.h"
@@ -49,13 +51,27 @@ absl::StatusOr<Logits> FixedLogits(const nn::Network& network, const nn::Split& 
   return logits;
 }
 
-absl::StatusOr<Logits> FloatLogits(const nn::Network& network, const nn::Split& split) {
-  ASSIGN_OR_RETURN(const std::vector<float> floats,
-                   fixedpoint::RunFloat(network, split.features, split.count));
+absl::StatusOr<Logits> FloatLogits(const nn::Network& network, const nn::Split& split,
+                                   int thread_count) {
+  const int64_t width = nn::ElementCount(split.sample_shape);
+  const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(thread_count, split.count));
+  std::vector<absl::StatusOr<std::vector<float>>> floats(static_cast<size_t>(parts));
+  fixedpoint::ParallelFor(thread_count, parts, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const int64_t first = split.count * part / parts;
+      const int64_t count = split.count * (part + 1) / parts - first;
+      floats[part] = fixedpoint::RunFloat(
+          network, split.features.subspan(first * width, count * width), count);
+    }
+  });
   Logits logits;
   logits.width = nn::ElementCount(network.layers[network.LogitsIndex()].output_shape);
-  logits.values.assign(floats.begin(), floats.end());
-  logits.classes = fixedpoint::Classes<float>(floats, logits.width);
+  for (const auto& part : floats) {
+    RETURN_IF_ERROR(part.status());
+    logits.values.insert(logits.values.end(), part->begin(), part->end());
+  }
+  // Floats widen to doubles exactly: the argmax is that of the floats.
+  logits.classes = fixedpoint::Classes<double>(logits.values, logits.width);
   return logits;
 }
 
@@ -131,7 +147,7 @@ class EvaluateTask : public Task {
     const bool fixed = arithmetic == "fixed" || (arithmetic == "auto" && network.IsQuantized());
     Measurement measurement;
     measurement.log.Set("split", split_name).Set("arithmetic", fixed ? "fixed" : "float");
-    ASSIGN_OR_RETURN(const Logits reference, FloatLogits(network, split));
+    ASSIGN_OR_RETURN(const Logits reference, FloatLogits(network, split, context.thread_count));
     const double float_accuracy = fixedpoint::FractionEqual(reference.classes, split.labels);
     measurement.Put("float_accuracy", float_accuracy, "fraction", kFloatSource,
                     fixedpoint::ProportionError(float_accuracy, split.count));
