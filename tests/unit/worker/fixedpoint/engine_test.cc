@@ -1,6 +1,7 @@
 #include "services/worker/fixedpoint/engine.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include "services/worker/fixedpoint/fast/fast_engine.h"
 #include "services/worker/fixedpoint/fast/kernels.h"
@@ -103,6 +104,12 @@ TEST(EngineTest, AveragePoolTruncatesTowardsZeroAtTheInputsFraction) {
   }
 }
 
+// Seeds of a property test: DOVETAIL_PROPERTY_SEEDS widens the search.
+uint64_t SeedCount(uint64_t usual) {
+  const char* wanted = std::getenv("DOVETAIL_PROPERTY_SEEDS");
+  return wanted == nullptr ? usual : std::strtoull(wanted, nullptr, 10);
+}
+
 // Every instruction set this machine has, against the reference, bit for bit.
 void ExpectAgreement(const nn::Network& network, const std::vector<float>& features, int64_t count,
                      uint64_t seed, int64_t& fast_runs) {
@@ -126,7 +133,7 @@ void ExpectAgreement(const nn::Network& network, const std::vector<float>& featu
 
 TEST(FastEngineTest, RandomDenseNetworksAgreeWithTheReference) {
   int64_t fast_runs = 0;
-  for (uint64_t seed = 1; seed <= 150; ++seed) {
+  for (uint64_t seed = 1; seed <= SeedCount(150); ++seed) {
     RandomNetwork random(seed, seed % 3 == 0 ? 30 : 16);
     const nn::Network network = random.Dense();
     ASSERT_OK(nn::Check(network));
@@ -139,7 +146,7 @@ TEST(FastEngineTest, RandomDenseNetworksAgreeWithTheReference) {
 
 TEST(FastEngineTest, RandomConvolutionalNetworksAgreeWithTheReference) {
   int64_t fast_runs = 0;
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= SeedCount(60); ++seed) {
     RandomNetwork random(1000 + seed, seed % 3 == 0 ? 24 : 12);
     const nn::Network network = random.Convolutional();
     ASSERT_OK(nn::Check(network));
