@@ -69,6 +69,8 @@ absl::Status WriteCsvs(const report::JobReport& report, const std::string& direc
   RETURN_IF_ERROR(WriteFileWhole(directory + "/trials.csv", ToCsv(report::TrialsTable(report))));
   RETURN_IF_ERROR(
       WriteFileWhole(directory + "/references.csv", ToCsv(report::ReferencesTable(report))));
+  RETURN_IF_ERROR(
+      WriteFileWhole(directory + "/summary.json", report::ComparisonValue(report).ToJson() + "\n"));
   return WriteFileWhole(directory + "/front.csv", ToCsv(report::FrontTable(report)));
 }
 

@@ -116,8 +116,12 @@ void ExplorationLoop::StartTaskRun(JobRuntime& job, TrialRuntime& trial,
     EndTaskRun(job, trial, request.task_run, known->front().result, /*cached=*/true);
     return;
   }
+  int last_attempt = 0;
+  if (const auto attempts = dependencies_.store->ListAttempts(run.action_key); attempts.ok()) {
+    for (const auto& attempt : *attempts) last_attempt = std::max(last_attempt, attempt.attempt);
+  }
   dependencies_.dispatcher->Submit(action, {job.record.id, trial.trial.number, request.task_run},
-                                   PriorityOf(trial.trial), *changes_);
+                                   PriorityOf(trial.trial), last_attempt, *changes_);
 }
 
 void ExplorationLoop::EndTaskRun(JobRuntime& job, TrialRuntime& trial, int task_run,

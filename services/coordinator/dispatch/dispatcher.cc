@@ -49,7 +49,7 @@ void Dispatcher::Enqueue(Live& live) {
                .order = live.order});
 }
 
-void Dispatcher::Submit(const Action& action, const Waiter& waiter, int priority,
+void Dispatcher::Submit(const Action& action, const Waiter& waiter, int priority, int last_attempt,
                         std::vector<store::Change>& changes) {
   const std::string key = ActionKey(action);
   waiting_for_[waiter] = key;
@@ -67,6 +67,7 @@ void Dispatcher::Submit(const Action& action, const Waiter& waiter, int priority
   live.record.key = key;
   live.record.action = action;
   live.record.created_ms = clock_->WallMs();
+  live.record.attempt_count = last_attempt;
   live.waiters.insert(waiter);
   live.priority = priority;
   live.order = next_order_++;

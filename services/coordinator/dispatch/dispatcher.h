@@ -80,8 +80,9 @@ class Dispatcher {
   Dispatcher(const DispatchOptions& options, const Clock* clock);
 
   // `waiter` wants `action` done. Joins an action under way; otherwise queues it. Call only for
-  // actions that have not ended (the cache is looked up before).
-  void Submit(const Action& action, const Waiter& waiter, int priority,
+  // actions that have not ended (the cache is looked up before). Attempts go on from
+  // `last_attempt`, so that a number never comes twice for a key.
+  void Submit(const Action& action, const Waiter& waiter, int priority, int last_attempt,
               std::vector<store::Change>& changes);
   // After a takeover: as Submit, for an action whose record exists. Its lease, if `leased_by` is
   // not empty, gets a full term.

@@ -94,4 +94,30 @@ double DropStandardError(const Comparison& comparison) {
                     comparison.float_test_accuracy->standard_error);
 }
 
+Value ComparisonValue(const JobReport& report) {
+  Value value;
+  value.Set("front_size", static_cast<int>(report.front.size()));
+  const std::optional<Comparison> comparison = CompareWithReferences(report);
+  if (!comparison) return value;
+  value.Set("trial", comparison->trial).Set("within_one_point", comparison->within);
+  value.Set("accuracy", comparison->accuracy);
+  if (comparison->float_accuracy) value.Set("float_accuracy", *comparison->float_accuracy);
+  if (comparison->test_accuracy && comparison->float_test_accuracy) {
+    const double drop = comparison->float_test_accuracy->value - comparison->test_accuracy->value;
+    value.Set("test_accuracy", comparison->test_accuracy->value);
+    value.Set("float_test_accuracy", comparison->float_test_accuracy->value);
+    value.Set("accuracy_drop_points", 100 * drop);
+    value.Set("accuracy_drop_standard_error", 100 * DropStandardError(*comparison));
+  }
+  Value reductions{Value::List()};
+  for (const Reduction& reduction : comparison->reductions) {
+    Value one;
+    one.Set("reference", reduction.reference).Set("metric", reduction.metric);
+    one.Set("from", reduction.from).Set("to", reduction.to);
+    if (reduction.fraction) one.Set("fraction", *reduction.fraction);
+    reductions.Append(std::move(one));
+  }
+  return value.Set("reductions", std::move(reductions));
+}
+
 }  // namespace dovetail::report

@@ -13,6 +13,7 @@
 #include "common/domain/job.h"
 #include "common/domain/measurement.h"
 #include "common/domain/trial.h"
+#include "common/domain/value.h"
 
 namespace dovetail::report {
 
@@ -76,6 +77,11 @@ struct Comparison {
 // Of the front's designs within kComparedAccuracyLoss of the float network the one with the fewest
 // LUTs, against every reference. Absent where the front is empty.
 std::optional<Comparison> CompareWithReferences(const JobReport& report);
+
+// For programs: {"front_size", "trial", "within_one_point", "accuracy", "float_accuracy",
+// "test_accuracy", "float_test_accuracy", "accuracy_drop_points", "accuracy_drop_standard_error",
+// "reductions": [{"reference", "metric", "from", "to", "fraction"}]}; what is not known is absent.
+Value ComparisonValue(const JobReport& report);
 
 // Standard error of float minus design on the test split, errors taken as independent.
 double DropStandardError(const Comparison& comparison);

@@ -48,8 +48,8 @@ class DispatcherTest : public ::testing::Test {
 };
 
 TEST_F(DispatcherTest, EqualActionsRunOnceAndServeAllWaiters) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
-  dispatcher_.Submit(MakeAction("x"), {2, 7, 3}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {2, 7, 3}, 0, 0, changes_);
   const Assignment assignment = LeaseOne("w1");
   EXPECT_TRUE(dispatcher_.Lease(MakeWorker("w2"), 1, changes_).empty());
   EXPECT_TRUE(dispatcher_.Complete("w1", assignment.key, 1, Ok(), changes_, finished_).accepted);
@@ -58,7 +58,7 @@ TEST_F(DispatcherTest, EqualActionsRunOnceAndServeAllWaiters) {
 }
 
 TEST_F(DispatcherTest, RepeatedCompletionIsADuplicate) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment assignment = LeaseOne("w1");
   dispatcher_.Complete("w1", assignment.key, 1, Ok(), changes_, finished_);
   const Completion again = dispatcher_.Complete("w1", assignment.key, 1, Ok(), changes_, finished_);
@@ -67,7 +67,7 @@ TEST_F(DispatcherTest, RepeatedCompletionIsADuplicate) {
 }
 
 TEST_F(DispatcherTest, ExpiredLeaseIsGivenToAnotherWorkerAndTheFirstIsToldToStop) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment first = LeaseOne("w1");
   clock_.AdvanceMs(31'000);
   dispatcher_.Tick(changes_, finished_);
@@ -81,7 +81,7 @@ TEST_F(DispatcherTest, ExpiredLeaseIsGivenToAnotherWorkerAndTheFirstIsToldToStop
 }
 
 TEST_F(DispatcherTest, HeartbeatsKeepTheLease) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment assignment = LeaseOne("w1");
   for (int i = 0; i < 20; ++i) {
     clock_.AdvanceMs(10'000);
@@ -92,7 +92,7 @@ TEST_F(DispatcherTest, HeartbeatsKeepTheLease) {
 }
 
 TEST_F(DispatcherTest, FencedAttemptsGoodResultIsAcceptedAndTheNewerIsCancelled) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment first = LeaseOne("w1");
   clock_.AdvanceMs(40'000);
   dispatcher_.Tick(changes_, finished_);
@@ -109,7 +109,7 @@ TEST_F(DispatcherTest, FencedAttemptsGoodResultIsAcceptedAndTheNewerIsCancelled)
 }
 
 TEST_F(DispatcherTest, StaleFailureChangesNothing) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment first = LeaseOne("w1");
   clock_.AdvanceMs(40'000);
   dispatcher_.Tick(changes_, finished_);
@@ -122,7 +122,7 @@ TEST_F(DispatcherTest, StaleFailureChangesNothing) {
 }
 
 TEST_F(DispatcherTest, OtherBytesForAFinishedActionAreNondeterministic) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment first = LeaseOne("w1");
   clock_.AdvanceMs(40'000);
   dispatcher_.Tick(changes_, finished_);
@@ -135,7 +135,7 @@ TEST_F(DispatcherTest, OtherBytesForAFinishedActionAreNondeterministic) {
 }
 
 TEST_F(DispatcherTest, InfrastructureFailuresAreRetriedThenGivenUp) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   for (int attempt = 1; attempt <= 3; ++attempt) {
     clock_.AdvanceMs(120'000);
     dispatcher_.Tick(changes_, finished_);
@@ -147,8 +147,13 @@ TEST_F(DispatcherTest, InfrastructureFailuresAreRetriedThenGivenUp) {
   EXPECT_EQ(finished_[0].result.outcome, Outcome::kInfrastructure);
 }
 
+TEST_F(DispatcherTest, AttemptsOfAnActionAskedForAgainGoOnCounting) {
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 4, changes_);
+  EXPECT_EQ(LeaseOne("w1").attempt, 5);
+}
+
 TEST_F(DispatcherTest, LicenceRefusalsAreNeverGivenUp) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   for (int attempt = 1; attempt <= 30; ++attempt) {
     clock_.AdvanceMs(120'000);
     dispatcher_.Tick(changes_, finished_);
@@ -160,7 +165,7 @@ TEST_F(DispatcherTest, LicenceRefusalsAreNeverGivenUp) {
 }
 
 TEST_F(DispatcherTest, TimeoutIsTriedOnceMoreWithALargerBudget) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
   const Assignment first = LeaseOne("w1");
   dispatcher_.Complete("w1", first.key, 1, Failed(Outcome::kTimeout), changes_, finished_);
   const Assignment second = LeaseOne("w1");
@@ -171,8 +176,8 @@ TEST_F(DispatcherTest, TimeoutIsTriedOnceMoreWithALargerBudget) {
 }
 
 TEST_F(DispatcherTest, ActionNobodyWaitsForIsStopped) {
-  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, changes_);
-  dispatcher_.Submit(MakeAction("x"), {1, 2, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 1, 1}, 0, 0, changes_);
+  dispatcher_.Submit(MakeAction("x"), {1, 2, 1}, 0, 0, changes_);
   const Assignment assignment = LeaseOne("w1");
   dispatcher_.Detach({1, 1, 1}, changes_);
   EXPECT_EQ(dispatcher_.Heartbeat(MakeWorker("w1"), assignment.key, 1), Verdict::kContinue);
@@ -185,7 +190,7 @@ TEST_F(DispatcherTest, CapabilitiesToolsAndTenantDecideWhoMayRun) {
   Action action = MakeAction("x");
   action.capabilities = {"yosys"};
   action.tools = {{"yosys", "0.23"}};
-  dispatcher_.Submit(action, {1, 1, 1}, 0, changes_);
+  dispatcher_.Submit(action, {1, 1, 1}, 0, 0, changes_);
   WorkerOffer worker = MakeWorker("w1");
   EXPECT_TRUE(dispatcher_.Lease(worker, 1, changes_).empty());
   worker.capabilities = {"yosys"};
@@ -200,13 +205,13 @@ TEST_F(DispatcherTest, CapabilitiesToolsAndTenantDecideWhoMayRun) {
 
 TEST_F(DispatcherTest, FailingWorkerIsQuarantined) {
   for (int i = 0; i < 5; ++i) {
-    dispatcher_.Submit(MakeAction(std::to_string(i)), {1, i, 1}, 0, changes_);
+    dispatcher_.Submit(MakeAction(std::to_string(i)), {1, i, 1}, 0, 0, changes_);
     const Assignment assignment = LeaseOne("bad");
     dispatcher_.Complete("bad", assignment.key, assignment.attempt,
                          Failed(Outcome::kInfrastructure), changes_, finished_);
     clock_.AdvanceMs(10);
   }
-  dispatcher_.Submit(MakeAction("next"), {1, 100, 1}, 0, changes_);
+  dispatcher_.Submit(MakeAction("next"), {1, 100, 1}, 0, 0, changes_);
   EXPECT_TRUE(dispatcher_.Lease(MakeWorker("bad"), 1, changes_).empty());
   EXPECT_EQ(dispatcher_.Lease(MakeWorker("good"), 1, changes_).size(), 1u);
 }
