@@ -18,6 +18,24 @@ absl::StatusOr<JobSpec> SpecOf(const store::JobRecord& record) {
   return convert::JobSpecFromProto(proto);
 }
 
+absl::Status CountTaskRuns(store::Store& store, int64_t job_id, v1::JobProgress* progress) {
+  constexpr int kPage = 1000;
+  int64_t after = 0;
+  while (true) {
+    ASSIGN_OR_RETURN(const auto events, store.ListEvents(job_id, after, kPage));
+    for (const store::EventRecord& event : events) {
+      after = event.sequence;
+      if (event.type != "task_finished") continue;
+      progress->set_task_runs(progress->task_runs() + 1);
+      if (event.payload["cached"].AsBool()) {
+        progress->set_cached_task_runs(progress->cached_task_runs() + 1);
+      }
+    }
+    progress->set_last_event(after);
+    if (events.size() < kPage) return absl::OkStatus();
+  }
+}
+
 std::vector<const Trial*> Pointers(const std::vector<Trial>& trials) {
   std::vector<const Trial*> pointers;
   for (const Trial& trial : trials) pointers.push_back(&trial);
@@ -75,7 +93,8 @@ absl::Status FillProgress(store::Store& store, const store::JobRecord& record,
   progress->set_front_size(static_cast<int>(Front(spec.objectives, Pointers(trials)).size()));
   progress->set_tool_seconds(tool_seconds);
   progress->set_last_event(last_event);
-  return absl::OkStatus();
+  // Counting task runs reads the whole log: once the job has ended, for its report.
+  return IsTerminal(record.state) ? CountTaskRuns(store, record.id, progress) : absl::OkStatus();
 }
 
 absl::Status FillFront(store::Store& store, const store::JobRecord& record,
