@@ -82,8 +82,6 @@ absl::Status CheckHardware(const JobSpec& spec) {
 }
 
 absl::Status CheckFlow(const Flow& flow) {
-  // A named flow's tasks are the coordinator's to know.
-  if (flow.tasks.empty() && !flow.name.empty()) return absl::OkStatus();
   if (flow.tasks.empty()) {
     if (!flow.name.empty()) return Wrong("flow", NamedFlow(flow.name).status().message());
     return Wrong("flow",

@@ -30,6 +30,13 @@ class TempDir {
   std::string path_;
 };
 
+// A directory of this process's own, with a slash at its end; removed when the process ends. Tests
+// run side by side in processes of their own, so fixed names under /tmp would collide.
+inline std::string ScratchDirectory() {
+  static const TempDir directory;
+  return directory.path() + "/";
+}
+
 }  // namespace dovetail::testing
 
 #endif  // DOVETAIL_TESTS_SUPPORT_TEMP_DIR_H_

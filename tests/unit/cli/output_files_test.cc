@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::cli {
 namespace {
@@ -19,7 +20,7 @@ using ::testing::HasSubstr;
 
 class OutputFilesTest : public ::testing::Test {
  protected:
-  OutputFilesTest() : directory_(::testing::TempDir() + "output_files_test") {
+  OutputFilesTest() : directory_(::dovetail::testing::ScratchDirectory() + "output_files_test") {
     fs::remove_all(directory_);
   }
   std::string Read(const std::string& name) {

@@ -8,6 +8,7 @@
 
 #include "common/convert/job_convert.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::cli {
 namespace {
@@ -200,7 +201,7 @@ TEST(HostileJobFileTest, LongKeyIsShortenedInTheMessage) {
 
 class FilesTest : public ::testing::Test {
  protected:
-  FilesTest() : directory_(::testing::TempDir() + "job_file_test") {
+  FilesTest() : directory_(::dovetail::testing::ScratchDirectory() + "job_file_test") {
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_ + "/data");
     std::ofstream(directory_ + "/net.onnx") << "abc";

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::cli {
 namespace {
@@ -26,10 +27,10 @@ TEST(PlacesTest, TwoStatesNeverShareARuntimeDirectory) {
 }
 
 TEST(PlacesTest, DirectoriesAreMadeForTheirOwner) {
-  const std::string state = ::testing::TempDir() + "places_test/deep/state";
+  const std::string state = ::dovetail::testing::ScratchDirectory() + "places_test/deep/state";
   fs::remove_all(state);
   ASSERT_OK_AND_ASSIGN(Places places, FindPlaces(state));
-  places.runtime = ::testing::TempDir() + "places_test/runtime/r";
+  places.runtime = ::dovetail::testing::ScratchDirectory() + "places_test/runtime/r";
   ASSERT_OK(MakePlaces(places));
   struct stat info {};
   ASSERT_EQ(stat(places.artifacts().c_str(), &info), 0);
@@ -38,7 +39,7 @@ TEST(PlacesTest, DirectoriesAreMadeForTheirOwner) {
 }
 
 TEST(PlacesTest, FileInTheWayIsAnError) {
-  const std::string file = ::testing::TempDir() + "places_test_file";
+  const std::string file = ::dovetail::testing::ScratchDirectory() + "places_test_file";
   std::ofstream(file) << "x";
   ASSERT_OK_AND_ASSIGN(const Places places, FindPlaces(file));
   EXPECT_FALSE(MakePlaces(places).ok());

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::cli {
 namespace {
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 
 class ProcessTest : public ::testing::Test {
  protected:
-  ProcessTest() : directory_(::testing::TempDir() + "process_test") {
+  ProcessTest() : directory_(::dovetail::testing::ScratchDirectory() + "process_test") {
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
   }

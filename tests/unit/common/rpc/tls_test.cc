@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::rpc {
 namespace {
@@ -13,7 +14,7 @@ using dovetail::testing::StatusIs;
 using ::testing::HasSubstr;
 
 std::string WriteFile(const std::string& name, const std::string& text) {
-  const std::string file = ::testing::TempDir() + "/" + name;
+  const std::string file = ::dovetail::testing::ScratchDirectory() + "/" + name;
   std::ofstream(file) << text;
   return file;
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::nn {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 
 class DatasetTest : public ::testing::Test {
  protected:
-  const std::string file_ = ::testing::TempDir() + "/dataset_test.dataset";
+  const std::string file_ = ::dovetail::testing::ScratchDirectory() + "/dataset_test.dataset";
   std::vector<float> features_ = {1, 2, 3, 4, 5, 6};
   std::vector<int32_t> labels_ = {0, 2, 1};
 

@@ -4,6 +4,7 @@
 
 #include "tests/support/networks.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail::nn {
 namespace {
@@ -88,7 +89,7 @@ TEST(NetworkTest, MissingFileIsNotFound) {
 }
 
 TEST(NetworkTest, FileRoundTrips) {
-  const std::string file = ::testing::TempDir() + "/network_test.network";
+  const std::string file = ::dovetail::testing::ScratchDirectory() + "/network_test.network";
   ASSERT_OK(WriteNetworkFile(Jets(), file));
   ASSERT_OK_AND_ASSIGN(const Network read, ReadNetworkFile(file));
   EXPECT_EQ(SerializeNetwork(read), SerializeNetwork(Jets()));

@@ -12,6 +12,7 @@
 #include "services/worker/tasks/task.h"
 #include "tests/support/networks.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail {
 namespace {
@@ -39,7 +40,8 @@ class CheckDatasetTaskTest : public ::testing::Test {
   }
 
   absl::StatusOr<Measurement> Run(const std::string& normalization = "dataset") {
-    const std::string directory = ::testing::TempDir() + "/check_dataset_task_test";
+    const std::string directory =
+        ::dovetail::testing::ScratchDirectory() + "/check_dataset_task_test";
     std::filesystem::remove_all(directory);
     std::filesystem::create_directories(directory + "/out");
     EXPECT_OK(nn::WriteFileAtomically(directory + "/data.npz", {nn::WriteNpz(arrays_)}));

@@ -7,6 +7,7 @@
 #include "services/worker/nn/network.h"
 #include "tests/support/networks.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail {
 namespace {
@@ -16,7 +17,7 @@ using ::testing::HasSubstr;
 
 TaskContext ContextFor(const std::string& onnx) {
   TaskContext context;
-  context.output_directory = ::testing::TempDir() + "/describe_task_test";
+  context.output_directory = ::dovetail::testing::ScratchDirectory() + "/describe_task_test";
   std::filesystem::remove_all(context.output_directory);
   std::filesystem::create_directories(context.output_directory);
   context.input_files["onnx"] = onnx;
@@ -40,7 +41,7 @@ TEST(DescribeTaskTest, JetNetworkFromKeras) {
 }
 
 TEST(DescribeTaskTest, FileThatIsNoOnnxIsNamedAndNothingIsWritten) {
-  const std::string file = ::testing::TempDir() + "/describe_task_test.txt";
+  const std::string file = ::dovetail::testing::ScratchDirectory() + "/describe_task_test.txt";
   std::ofstream(file) << "no model";
   const TaskContext context = ContextFor(file);
   EXPECT_THAT(MakeDescribeTask()->Run(context),

@@ -11,6 +11,7 @@
 #include "services/worker/tasks/describe_task.h"
 #include "tests/support/networks.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace dovetail {
 namespace {
@@ -23,7 +24,7 @@ class EvaluateTaskTest : public ::testing::Test {
   static constexpr int64_t kCount = 500;
 
   void SetUp() override {
-    directory_ = ::testing::TempDir() + "/evaluate_task_test";
+    directory_ = ::dovetail::testing::ScratchDirectory() + "/evaluate_task_test";
     std::filesystem::create_directories(directory_);
     Rng rng(7);
     for (int64_t i = 0; i < kCount * 16; ++i) {
@@ -99,7 +100,7 @@ TEST_F(EvaluateTaskTest, NetworkOfOtherClassesIsRefused) {
 // The example as a job begins: describe, check_dataset, evaluate.
 TEST(ExampleTest, JetNetworkReachesItsAccuracyOnTheValidationSplit) {
   const std::string example = std::string(DOVETAIL_SOURCE_DIR) + "/deploy/examples/jets/";
-  const std::string directory = ::testing::TempDir() + "/evaluate_example";
+  const std::string directory = ::dovetail::testing::ScratchDirectory() + "/evaluate_example";
   std::filesystem::remove_all(directory);
   const auto run = [&](std::unique_ptr<Task> task, const std::string& name,
                        std::map<std::string, std::string> inputs, const Value& parameters) {

@@ -7,6 +7,7 @@
 #include "services/worker/tasks/task.h"
 #include "services/worker/train/task_support.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/worker/train/training_fixture.h"
 
 namespace dovetail::train {
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 class TrainingTasksTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    directory_ = ::testing::TempDir() + "/train_" +
+    directory_ = ::dovetail::testing::ScratchDirectory() + "/train_" +
                  ::testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
