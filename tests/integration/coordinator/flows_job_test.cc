@@ -76,8 +76,8 @@ class FlowsJobTest : public ::testing::TestWithParam<NamedFlowInfo> {
     dependencies.parse_spec = [this](const std::string&) { return spec_; };
     LeaderOptions options;
     options.tick_ms = 5;
-    options.dispatch.lease_ms = 300;
-    options.dispatch.heartbeat_ms = 50;
+    options.dispatch.lease_ms = 3'000;  // of work lost at the restart
+    options.dispatch.heartbeat_ms = 500;
     options.dispatch.retry.backoff_ms = 1;
     options.reload_backoff_ms = 1;
     return std::make_unique<Leader>(options, dependencies);
@@ -101,7 +101,8 @@ class FlowsJobTest : public ::testing::TestWithParam<NamedFlowInfo> {
 
   int CountEnded(int64_t job) {
     int ended = 0;
-    for (const Trial& trial : *store_->ListTrials({.job_id = job})) {
+    const auto trials = store_->ListTrials({.job_id = job});
+    for (const Trial& trial : *trials) {
       ended += trial.number > 0 && IsTerminal(trial.state);
     }
     return ended;

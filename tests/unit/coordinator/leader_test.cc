@@ -126,8 +126,9 @@ class LeaderTest : public ::testing::Test {
     dependencies.parse_spec = [this](const std::string&) { return spec_; };
     LeaderOptions options;
     options.tick_ms = 5;
-    options.dispatch.lease_ms = 300;
-    options.dispatch.heartbeat_ms = 50;
+    options.dispatch.lease_ms = lease_ms_;
+    options.dispatch.heartbeat_ms = lease_ms_ / 6;
+    options.dispatch.retry.max_infrastructure_attempts = 100;
     options.dispatch.retry.backoff_ms = 1;
     options.reload_backoff_ms = 1;
     return std::make_unique<Leader>(options, dependencies);
@@ -207,6 +208,7 @@ class LeaderTest : public ::testing::Test {
   std::unique_ptr<FlakyStore> store_;
   std::unique_ptr<ArtifactStore> artifacts_;
   JobSpec spec_ = MakeSpec();
+  int64_t lease_ms_ = 3'000;
 };
 
 TEST_F(LeaderTest, JobRunsFromSubmissionToVerifiedFront) {
@@ -289,6 +291,7 @@ TEST_F(LeaderTest, LostDatabaseConnectionsLoseNoTrialAndDoubleNone) {
 
 TEST_F(LeaderTest, WorkersThatDieLoseNothing) {
   std::atomic<int> count = 0;
+  lease_ms_ = 200;
   auto leader = MakeLeader();
   ASSERT_OK(leader->Start());
   FakeWorkers workers(
