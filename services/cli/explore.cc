@@ -194,7 +194,7 @@ absl::Status Exploration::WriteResults(const report::JobReport& report) {
   const std::string directory = absl::StrCat(options_.out, "/", report.spec.name);
   RETURN_IF_ERROR(WriteCsvs(report, directory));
   RETURN_IF_ERROR(WriteHtml(report, directory));
-  std::printf("\n%s\nResults: %s/{front.csv,trials.csv,references.csv,report.html}\n",
+  std::printf("\n%s\nResults: %s/{front.csv,trials.csv,references.csv,summary.json,report.html}\n",
               report::SummaryText(report).c_str(), directory.c_str());
   std::fflush(stdout);
   return absl::OkStatus();

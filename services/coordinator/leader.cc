@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/telemetry/log.h"
 
@@ -17,6 +18,7 @@ Leader::~Leader() { Stop(); }
 
 absl::Status Leader::Start() {
   RETURN_IF_ERROR(TakeTheLead());
+  StandBy("");
   thread_ = std::thread([this] { Loop(); });
   return absl::OkStatus();
 }
@@ -60,31 +62,47 @@ Leader::Status Leader::status() const {
   return status_;
 }
 
+void Leader::StandBy(const std::string& leader_address) {
+  std::lock_guard lock(mutex_);
+  standing_by_for_ = leader_address;
+}
+
+absl::Status Leader::Refusal() const {
+  if (stopping_) return absl::UnavailableError("the coordinator is stopping");
+  if (standing_by_for_.empty()) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("this coordinator stands by; the leader is at ", standing_by_for_));
+}
+
 void Leader::Post(Work work, std::function<void(absl::Status)> done) {
+  absl::Status refusal;
   {
     std::lock_guard lock(mutex_);
-    if (!stopping_) {
+    refusal = Refusal();
+    if (refusal.ok()) {
       mail_.push_back({std::move(work), std::move(done)});
       arrived_.notify_one();
       return;
     }
   }
-  if (done) done(absl::UnavailableError("the coordinator is stopping"));
+  if (done) done(refusal);
 }
 
 void Leader::Lease(const dispatch::WorkerOffer& worker, int free_slots, int64_t wait_ms,
                    std::function<bool()> alive,
                    std::function<void(absl::StatusOr<std::vector<dispatch::Assignment>>)> done) {
+  absl::Status refusal;
   {
     std::lock_guard lock(mutex_);
-    if (!stopping_) {
+    refusal = Refusal();
+    if (refusal.ok()) {
       new_polls_.push_back({worker, free_slots, dependencies_.clock->SteadyMs() + wait_ms,
                             std::move(alive), std::move(done)});
       arrived_.notify_one();
       return;
     }
   }
-  done(absl::UnavailableError("the coordinator is stopping"));
+  done(refusal);
 }
 
 absl::Status Leader::TakeTheLead() {

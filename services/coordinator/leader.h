@@ -48,6 +48,9 @@ class Leader {
   Leader(const LeaderOptions& options, ExplorationDependencies dependencies);
   ~Leader();
 
+  // Until Start: whoever asks is told that another coordinator leads, and where.
+  void StandBy(const std::string& leader_address);
+
   // Takes the lead, restores what had not ended, starts the thread.
   // Errors: those of the store.
   absl::Status Start();
@@ -106,6 +109,7 @@ class Leader {
   void Recover(const absl::Status& cause);
   void UpdateStatus();
   void RefuseAll();
+  absl::Status Refusal() const;  // under mutex_: OK where mail is taken
 
   const LeaderOptions options_;
   ExplorationDependencies dependencies_;
@@ -116,6 +120,7 @@ class Leader {
   std::vector<Poll> new_polls_;
   bool stopping_ = false;
   bool deposed_ = false;
+  std::string standing_by_for_;  // the other leader's address; empty: this one leads or is about to
   Status status_;
 
   // The leader's thread only, from here on.

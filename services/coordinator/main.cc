@@ -14,6 +14,7 @@
 #include "common/artifacts/artifact_store.h"
 #include "common/base/status_macros.h"
 #include "common/convert/job_convert.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/server.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
@@ -30,6 +31,7 @@ namespace {
 
 struct Options {
   std::string listen = "127.0.0.1:7070";
+  std::string advertise;
   std::string database = "host=/var/run/postgresql dbname=dovetail";
   std::string artifacts = "artifacts";
   int metrics_port = 0;
@@ -48,6 +50,8 @@ void AddOptions(CLI::App& app, Options& options) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--listen", options.listen, "unix:/path or host:port to serve gRPC on")
       ->capture_default_str();
+  app.add_option("--advertise", options.advertise,
+                 "where others reach this coordinator, one address for each; default: --listen");
   app.add_option("--database", options.database, "PostgreSQL connection string")
       ->capture_default_str();
   app.add_option("--artifacts", options.artifacts, "directory of the artifact store")
@@ -83,6 +87,48 @@ void AddOptions(CLI::App& app, Options& options) {
                  "PEM certificates of those who sign clients: asks every client for one");
 }
 
+const std::string& Advertised(const Options& options) {
+  return options.advertise.empty() ? options.listen : options.advertise;
+}
+
+// Waits up to `wait_ms` for a signal to stop. Once asked to, it stays so.
+bool StopRequested(int64_t wait_ms) {
+  static bool requested = false;
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  const timespec wait{wait_ms / 1000, (wait_ms % 1000) * 1'000'000};
+  requested = requested || sigtimedwait(&stop_signals, nullptr, &wait) >= 0;
+  return requested;
+}
+
+// Stands by while another coordinator leads and answers. Three checks half a second apart that it
+// does not: this one takes over; the epoch in the database fences the other, should it live on.
+absl::Status WaitForTheLead(const Options& options, store::Store& store, Leader& leader) {
+  std::string watched;
+  for (int misses = 0; misses < 3 && !StopRequested(misses == 0 ? 0 : 500);) {
+    ASSIGN_OR_RETURN(const std::string address, store.LeaderAddress());
+    if (address.empty() || address == Advertised(options)) return absl::OkStatus();
+    rpc::ChannelOptions channel_options;
+    channel_options.tls = options.tls;
+    channel_options.own_connection = true;
+    const auto channel = rpc::MakeChannel(address, channel_options);
+    if (!channel.ok() || !rpc::CheckHealth(*channel, 1'000).ok()) {
+      ++misses;
+      continue;
+    }
+    misses = 0;
+    if (watched != address) {
+      watched = address;
+      leader.StandBy(address);
+      Log(LogLevel::kInfo, "standing by", {{"leader", address}});
+    }
+    if (StopRequested(500)) break;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Serve(const Options& options) {
   if (5 * options.heartbeat_seconds > options.lease_seconds) {
     return absl::InvalidArgumentError(
@@ -98,7 +144,7 @@ absl::Status Serve(const Options& options) {
                         store::OpenPostgresStore(database), "--database");
 
   LeaderOptions leading;
-  leading.address = options.listen;
+  leading.address = Advertised(options);
   leading.dispatch.lease_ms = static_cast<int64_t>(1000 * options.lease_seconds);
   leading.dispatch.heartbeat_ms = static_cast<int64_t>(1000 * options.heartbeat_seconds);
   leading.dispatch.default_timeout_ms = static_cast<int64_t>(1000 * options.task_timeout_seconds);
@@ -132,22 +178,22 @@ absl::Status Serve(const Options& options) {
   uploads.upload_directory = options.artifacts + "/.uploads";
   api::ArtifactService artifact_service(context, uploads);
 
-  RETURN_IF_ERROR(leader.Start());
+  // The address first: a process that cannot serve must not depose one that does.
   rpc::ServerOptions serving;
   serving.tls = options.tls;
   ASSIGN_OR_RETURN(
       const auto server,
       rpc::RpcServer::Start(options.listen, serving, {&exploration, &workers, &artifact_service}));
+  server->SetServing(false);
+  RETURN_IF_ERROR(WaitForTheLead(options, *store, leader));
+  if (StopRequested(0)) return absl::OkStatus();
+  RETURN_IF_ERROR(leader.Start());
+  server->SetServing(true);
   Log(LogLevel::kInfo, "serving",
       {{"address", server->address()},
        {"metrics_port", metrics_server == nullptr ? 0 : metrics_server->port()}});
 
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGTERM);
-  sigaddset(&stop_signals, SIGINT);
-  const timespec poll{0, 200'000'000};
-  while (sigtimedwait(&stop_signals, nullptr, &poll) < 0 && !leader.deposed()) {
+  while (!StopRequested(200) && !leader.deposed()) {
   }
   server->SetServing(false);
   leader.Stop();  // answers what is open

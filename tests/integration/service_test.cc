@@ -2,12 +2,14 @@
 // coordinator are killed while it runs.
 #include "tests/support/service.h"
 
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <map>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "common/artifacts/remote_store.h"
 #include "common/convert/job_convert.h"
 #include "common/rpc/channel.h"
@@ -167,6 +169,31 @@ TEST_F(ServiceTest, MissingArtifactIsRefusedAtSubmission) {
   EXPECT_THAT(Submit(SmallJob(std::string(64, '0'), dataset_)),
               testing::StatusIs(absl::StatusCode::kFailedPrecondition,
                                 ::testing::HasSubstr("upload it first")));
+}
+
+TEST_F(ServiceTest, StandbyNamesTheLeaderAndTakesOverWhenItDies) {
+  StartService(0);
+  ASSERT_OK_AND_ASSIGN(const std::string address, service_->StartStandby());
+  ASSERT_OK_AND_ASSIGN(const auto channel, rpc::MakeChannel(address, {}));
+  const auto standby = v1::ExplorationService::NewStub(channel);
+  const auto ask = [&] {
+    v1::ListWorkersResponse response;
+    rpc::CallOptions once;
+    once.max_attempts = 1;
+    return rpc::Call(once, [&](grpc::ClientContext* context) {
+      return standby->ListWorkers(context, v1::ListWorkersRequest(), &response);
+    });
+  };
+  ASSERT_TRUE(PollUntil([&] { return absl::StrContains(ask().message(), "the leader is at"); },
+                        /*timeout_s=*/20))
+      << ask();
+  EXPECT_THAT(ask(), testing::StatusIs(absl::StatusCode::kUnavailable,
+                                       ::testing::HasSubstr(service_->address())));
+  EXPECT_OK(service_->GetJob(1).status().code() == absl::StatusCode::kNotFound
+                ? absl::OkStatus()
+                : absl::InternalError("the leader was disturbed"));
+  service_->KillCoordinator();
+  EXPECT_TRUE(PollUntil([&] { return ask().ok(); }, /*timeout_s=*/20));
 }
 
 }  // namespace

@@ -115,6 +115,17 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(int worker_count, const 
 Service::~Service() {
   while (!workers_.empty()) KillWorker(0);
   KillCoordinator();
+  std::swap(coordinator_, standby_);
+  KillCoordinator();
+}
+
+absl::StatusOr<std::string> Service::StartStandby() {
+  const std::string address = absl::StrCat("unix:", directory_ / "standby");
+  standby_ = Spawn({Binary("dovetail-coordinator"), "--listen", address, "--database", database_,
+                    "--artifacts", directory_ / "artifacts"},
+                   "standby.log");
+  if (standby_ < 0) return absl::InternalError("a standby cannot be started");
+  return address;
 }
 
 absl::Status Service::StartCoordinator() {

@@ -51,6 +51,8 @@ class Service {
 
   absl::Status StartCoordinator();
   void KillCoordinator();  // SIGKILL, reaped
+  // A second coordinator on the same database; its address.
+  absl::StatusOr<std::string> StartStandby();
   absl::Status StartWorker();
   int worker_count() const { return static_cast<int>(workers_.size()); }
   pid_t worker_pid(int index) const { return workers_[index]; }
@@ -75,6 +77,7 @@ class Service {
   std::string address_;
   std::string database_;
   pid_t coordinator_ = -1;
+  pid_t standby_ = -1;
   std::vector<pid_t> workers_;
   int started_workers_ = 0;
   std::unique_ptr<v1::ExplorationService::Stub> exploration_;

@@ -53,13 +53,14 @@ TEST_F(OutputFilesTest, FullDiskLeavesNothing) {
   EXPECT_EQ(FileCount(), 1u);  // no temporary is left
 }
 
-TEST_F(OutputFilesTest, ReportIsFourFiles) {
+TEST_F(OutputFilesTest, ReportIsFiveFiles) {
   report::JobReport report;
   report.spec.name = "j";
   ASSERT_OK(WriteCsvs(report, directory_));
   ASSERT_OK(WriteHtml(report, directory_));
-  EXPECT_EQ(FileCount(), 4u);
+  EXPECT_EQ(FileCount(), 5u);
   EXPECT_THAT(Read("front.csv"), HasSubstr("trial,state,accuracy"));
+  EXPECT_THAT(Read("summary.json"), HasSubstr("\"front_size\":0"));
 }
 
 }  // namespace
