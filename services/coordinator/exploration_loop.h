@@ -100,7 +100,7 @@ class ExplorationLoop {
   void EndTaskRun(JobRuntime& job, TrialRuntime& trial, int task_run, const ActionResult& result,
                   bool cached);
   void EndTrial(JobRuntime& job, TrialRuntime& trial, TrialState state, const std::string& message);
-  bool RetryBlocked(JobRuntime& job);
+  void RetryBlocked(JobRuntime& job);
 
   // --- taking over (restore.cc)
   absl::Status RestoreJob(JobRuntime& job, const store::LeaderState& state);

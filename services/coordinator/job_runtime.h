@@ -47,7 +47,6 @@ struct JobRuntime {
   int next_trial = 1;
   int next_verification = kFirstVerification;
   int64_t last_event = 0;
-  int64_t started_steady_ms = 0;
   double tool_seconds = 0;
   bool asked = false;      // a suggestion is being computed
   bool exhausted = false;  // the search has no further point

@@ -118,7 +118,6 @@ absl::Status ExplorationLoop::Submit(const store::JobRecord& record, const JobSp
   auto job = std::make_unique<JobRuntime>();
   job->record = record;
   job->spec = spec;
-  job->started_steady_ms = dependencies_.clock->SteadyMs();
   PutJob(*job);
   Emit(*job, "job_state", Value(Value::Map{{"state", JobStateName(record.state)}}));
   JobRuntime& reference = *job;
@@ -478,13 +477,13 @@ void ExplorationLoop::AbsorbCheck(JobRuntime& job, const TrialRuntime& check) {
 }
 
 bool ExplorationLoop::AbsorbVerification(JobRuntime& job) {
-  const size_t before = Front(job).size();
   for (const auto& [number, check] : job.trials) {
     if (number <= kFirstVerification) AbsorbCheck(job, check);
   }
   PutJob(job);
-  // A design that fell out uncovers others, which are checked in turn.
-  if (Front(job).size() != before || before > 0) StartVerification(job);
+  // A design that fell out uncovers others, which are checked in turn; what has been checked is not
+  // checked again.
+  StartVerification(job);
   return job.RunningTrials() == 0;
 }
 

@@ -14,7 +14,6 @@ absl::Status ExplorationLoop::Restore(const store::LeaderState& state) {
     if (IsTerminal(record.state)) continue;
     auto job = std::make_unique<JobRuntime>();
     job->record = record;
-    job->started_steady_ms = dependencies_.clock->SteadyMs();
     JobRuntime& reference = *job;
     jobs_[record.id] = std::move(job);
     const absl::Status status = RestoreJob(reference, state);

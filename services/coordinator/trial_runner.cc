@@ -208,8 +208,7 @@ void ExplorationLoop::EndTrial(JobRuntime& job, TrialRuntime& trial, TrialState 
   }
 }
 
-bool ExplorationLoop::RetryBlocked(JobRuntime& job) {
-  bool any = false;
+void ExplorationLoop::RetryBlocked(JobRuntime& job) {
   for (auto& [number, trial] : job.trials) {
     if (trial.blocked.empty()) continue;
     const std::vector<flow::TaskRequest> blocked = std::exchange(trial.blocked, {});
@@ -217,9 +216,7 @@ bool ExplorationLoop::RetryBlocked(JobRuntime& job) {
       if (trial.execution != nullptr) StartTaskRun(job, trial, request);
     }
     AdvanceTrial(job, trial);
-    any = true;
   }
-  return any;
 }
 
 }  // namespace dovetail
